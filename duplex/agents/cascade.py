@@ -1,0 +1,204 @@
+"""The baseline: voice activity, endpointing, recognition, language, synthesis, one after the other.
+
+What products ship today, with everything the frameworks have to make it fast and polite, each part replaceable and
+each policy a number in a config. Its parts live in `duplex.stages`.
+"""
+
+from dataclasses import dataclass
+
+from duplex.conversation import Prompt
+from duplex.frame import Frame
+from duplex.stages.answer import Answer
+from duplex.stages.backchannel import claims_floor
+from duplex.stages.ears import Ears
+from duplex.stages.endpoint import Endpointing
+from duplex.stages.llm import Dialogue
+from duplex.stages.mouth import Mouth
+from duplex.stages.stt import Recogniser
+from duplex.stages.tts import TTS
+from duplex.stages.vad import VAD, SpeechDetector
+from duplex.workers import Worker
+
+
+@dataclass(frozen=True)
+class BargeIn:
+    """What it takes to be interrupted.
+
+    Attributes:
+        min_speech: seconds of speech before the agent reacts at all.
+        min_words: words understood before it reacts.
+        confirm: holds its speech first, and drops it only when the words want the floor; otherwise it goes on where it
+            stopped (LiveKit's resume of false interruptions). Without, it drops its speech at once.
+        resume_after: seconds of silence after which a held answer goes on.
+        ignore_backchannels: a short "uh huh" while speaking is no turn.
+        longest_backchannel: seconds; 95 % of Switchboard's are shorter than 0.74 s.
+    """
+
+    min_speech: float = 0.32
+    min_words: int = 0
+    confirm: bool = True
+    resume_after: float = 0.3
+    ignore_backchannels: bool = True
+    longest_backchannel: float = 0.8
+
+
+class Cascade:
+    """STT, LLM and TTS in a row, behind an endpointer.
+
+    Args:
+        vad: probability of speech.
+        detector: when that is speech.
+        recogniser: streaming.
+        endpointing: when a turn is over.
+        dialogue: the language stage.
+        tts: its voice.
+        worker: where slow work runs and who pays for it.
+        barge_in: when it stops for the user.
+        prepare_after: seconds without change after which a partial hypothesis is answered ahead of the endpoint
+            (Pipecat's and LiveKit's preemptive generation); None waits for the endpoint. A prepared answer is used
+            when the text is the same in the end, otherwise it is dropped and counted.
+        trust_partial: answers the hypothesis at the endpoint, once it covers all that was said, instead of asking the
+            recogniser for a final text and waiting for that too.
+    """
+
+    def __init__(self, vad: VAD, detector: SpeechDetector, recogniser: Recogniser, endpointing: Endpointing,
+                 dialogue: Dialogue, tts: TTS, worker: Worker, barge_in: BargeIn = BargeIn(),
+                 prepare_after: float | None = 0.16, trust_partial: bool = True):
+        self.ears = Ears(vad, detector, recogniser, worker)
+        self.endpointing = endpointing
+        self.dialogue = dialogue
+        self.tts = tts
+        self.worker = worker
+        self.barge_in = barge_in
+        self.prepare_after = prepare_after
+        self.trust_partial = trust_partial
+        self.mouth = Mouth()
+        self.reset(Prompt(), 0)
+
+    def reset(self, prompt: Prompt, seed: int) -> None:
+        self.worker.reset(seed)
+        self.ears.reset(seed)
+        self.dialogue.reset(prompt, seed)
+        self.mouth.reset()
+        self.guess: Answer | None = None  # prepared ahead of the endpoint
+        self.answer: Answer | None = None  # to what was said last
+        self.carried = ""  # said before a pause that was taken for an end, and not answered yet
+        self.over_at = 0.0  # when the turn was called over
+
+    def step(self, heard: Frame) -> Frame:
+        self.worker.tick()
+        if self.ears.hear(heard, self.dialogue.expected_digits()):
+            self.begin_listening()
+        if self.mouth.speaking:
+            self.mind_the_user()
+        if self.ears.in_utterance:
+            self.prepare()
+            self.endpoint()
+        self.speak()
+        return self.mouth.frame()
+
+    @property
+    def heard(self) -> str:
+        return f"{self.carried} {self.ears.hypothesis}".strip()
+
+    def begin_listening(self) -> None:
+        """The user begins to speak: what was not said yet waits, and is answered together with what comes."""
+        self.mouth.note("user_speech")
+        if self.answer is not None and not self.answer.spoken:
+            self.carried = self.answer.text
+            self.drop(self.answer)
+            self.answer = None
+
+    def mind_the_user(self) -> None:
+        """Barge-in: hold, drop or go on."""
+        if not self.ears.in_utterance:
+            return
+        policy, detector, hypothesis = self.barge_in, self.ears.detector, self.ears.hypothesis
+        enough = (detector.speaking and detector.speech_seconds >= policy.min_speech
+                  and len(hypothesis.split()) >= policy.min_words)
+        if not policy.confirm:
+            if enough:
+                self.yield_floor()
+            return
+        if enough and not self.mouth.paused:
+            self.mouth.pause()
+            self.mouth.note("hold")
+        if not self.mouth.paused:
+            return
+        if self.wants_floor:
+            self.yield_floor()
+        elif detector.silence_seconds >= policy.resume_after and self.ears.settled:
+            self.mouth.resume()
+            self.mouth.note("resume", heard=hypothesis)
+            self.ears.finish()
+
+    @property
+    def wants_floor(self) -> bool:
+        """Whether what the user says into the agent's speech is more than a backchannel."""
+        return claims_floor(self.ears.hypothesis, self.ears.detector.speech_seconds, self.barge_in.longest_backchannel,
+                            self.dialogue)
+
+    def yield_floor(self) -> None:
+        self.mouth.stop()
+        self.mouth.note("barge_in", heard=self.ears.hypothesis)
+        self.answer = None
+
+    def prepare(self) -> None:
+        """Answers a hypothesis that has settled before its turn is over, on the chance that it stays."""
+        if self.prepare_after is None or not self.heard or self.ears.stable_seconds < self.prepare_after:
+            return
+        if self.mouth.speaking or self.guess is not None and self.guess.text == self.heard:
+            return
+        if self.guess is not None:
+            self.drop(self.guess)
+        self.guess = Answer(self.heard, self.dialogue, self.tts, self.worker)
+        self.mouth.note("prepare", heard=self.heard)
+
+    def endpoint(self) -> None:
+        """Calls the turn over after enough silence."""
+        silence = self.ears.detector.silence_seconds
+        if self.ears.detector.speaking or silence < self.endpointing.patience(self.heard, self.dialogue):
+            return
+        if self.trust_partial and not self.ears.settled:
+            return  # the last words are still on their way
+        ignored = self.barge_in.ignore_backchannels and not self.wants_floor
+        if self.mouth.speaking and (ignored or not self.ears.hypothesis):
+            self.mouth.note("backchannel", heard=self.heard)
+            self.ears.finish()
+            if self.mouth.paused:
+                self.mouth.resume()
+            return
+        self.mouth.note("endpoint", heard=self.heard, silence=silence)
+        if self.mouth.speaking:
+            self.yield_floor()
+        self.over_at = self.worker.now
+        self.answer = self.chosen_answer()
+        self.guess = None
+        self.carried = ""
+
+    def chosen_answer(self) -> Answer:
+        """The prepared answer if it answers what was said in the end, else a new one."""
+        heard, settled = self.heard, self.ears.settled
+        final = self.ears.finish()
+        if self.guess is not None:
+            if settled and self.guess.text == heard:
+                return self.guess
+            self.drop(self.guess)
+        if self.trust_partial and settled and heard:
+            return Answer(heard, self.dialogue, self.tts, self.worker)
+        return Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
+
+    def drop(self, answer: Answer) -> None:
+        """Work in vain, counted."""
+        self.mouth.note("discard", heard=answer.text)
+
+    def speak(self) -> None:
+        if self.answer is None:
+            return
+        if not self.answer.spoken and self.answer.ready and not self.ears.in_utterance:
+            if not self.answer.text:  # a cough, or nothing that the recogniser knows
+                self.answer = None
+                return
+            self.dialogue.commit(self.answer.reply.result)
+            self.answer.speak(self.mouth, self.over_at)
+        self.answer.continue_speaking(self.mouth)

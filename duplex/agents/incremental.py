@@ -1,0 +1,167 @@
+"""A full-duplex agent without a speech language model: incremental processing of the cascade's own parts.
+
+It listens while it speaks, prepares answers to what it understands so far, takes the floor when what was said is
+complete, and holds its breath the moment the user speaks. After Schlangen and Skantze (2011), A general, abstract model
+of incremental dialogue processing; pausing and going on after Buschmeier et al. (2012), Combining incremental
+language generation and incremental speech synthesis. It makes no backchannels of its own.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from duplex.conversation import Prompt
+from duplex.frame import Frame
+from duplex.stages.answer import Answer
+from duplex.stages.backchannel import claims_floor
+from duplex.stages.ears import Ears
+from duplex.stages.endpoint import Endpointing
+from duplex.stages.llm import Dialogue
+from duplex.stages.mouth import Mouth
+from duplex.stages.stt import Recogniser
+from duplex.stages.tts import TTS
+from duplex.stages.vad import VAD, SpeechDetector
+from duplex.workers import Worker
+
+
+@dataclass(frozen=True)
+class Yielding:
+    """How it behaves when the user speaks while it speaks.
+
+    Attributes:
+        longest_backchannel: seconds; who speaks longer wants the floor, whatever the words. 95 % of Switchboard's
+            backchannels are shorter than 0.74 s.
+        resume_after: seconds of silence after which it goes on, if nothing but a backchannel was heard by then.
+    """
+
+    longest_backchannel: float = 0.8
+    resume_after: float = 0.12
+
+
+class Incremental:
+    """Incremental full-duplex agent.
+
+    Args:
+        vad: probability of speech.
+        detector: when that is speech; it should be quick, since a false alarm costs only a held breath.
+        recogniser: streaming.
+        completion: how much silence it takes to be sure, given what was heard.
+        dialogue: the language stage.
+        tts: its voice.
+        worker: where slow work runs and who pays for it.
+        yielding: how it gives way.
+        max_prepared: answers prepared for one turn at most; each one beyond the one used is work in vain.
+        predict: also prepares answers to what the user will likely say, before anything is said.
+    """
+
+    def __init__(self, vad: VAD, detector: SpeechDetector, recogniser: Recogniser, completion: Endpointing,
+                 dialogue: Dialogue, tts: TTS, worker: Worker, yielding: Yielding = Yielding(),
+                 max_prepared: int = 6, predict: bool = True):
+        self.ears = Ears(vad, detector, recogniser, worker)
+        self.completion = completion
+        self.dialogue = dialogue
+        self.tts = tts
+        self.worker = worker
+        self.yielding = yielding
+        self.max_prepared = max_prepared
+        self.predict = predict
+        self.mouth = Mouth()
+        self.reset(Prompt(), 0)
+
+    def reset(self, prompt: Prompt, seed: int) -> None:
+        self.worker.reset(seed)
+        self.ears.reset(seed)
+        self.dialogue.reset(prompt, seed)
+        self.mouth.reset()
+        self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer
+        self.answer: Answer | None = None  # to what was said last
+        self.carried = ""  # said before a pause that was taken for an end, and not answered yet
+        self.over_at = 0.0  # when the floor was free
+
+    def step(self, heard: Frame) -> Frame:
+        self.worker.tick()
+        if self.ears.hear(heard, self.dialogue.expected_digits()):
+            self.give_way()
+        if self.ears.in_utterance:
+            if self.mouth.speaking:
+                self.keep_or_yield()
+            else:
+                self.prepare()
+                self.take_floor()
+        self.speak()
+        return self.mouth.frame()
+
+    @property
+    def heard(self) -> str:
+        return f"{self.carried} {self.ears.hypothesis}".strip()
+
+    def give_way(self) -> None:
+        """The user begins to speak: hold everything, decide later."""
+        self.mouth.note("user_speech")
+        if self.mouth.speaking:
+            self.mouth.pause()
+            self.mouth.note("hold")
+        elif self.answer is not None and not self.answer.spoken:
+            self.carried = self.answer.text
+            self.answer = None
+
+    def keep_or_yield(self) -> None:
+        """Tells a backchannel from a barge-in by its words as they come, and by its length before they come."""
+        detector, hypothesis = self.ears.detector, self.ears.hypothesis
+        if claims_floor(hypothesis, detector.speech_seconds, self.yielding.longest_backchannel, self.dialogue):
+            self.mouth.stop()
+            self.mouth.note("barge_in", heard=hypothesis)
+            self.answer = None
+        elif detector.speaking and not self.mouth.paused:
+            self.mouth.pause()
+            self.mouth.note("hold")
+        elif detector.silence_seconds >= self.yielding.resume_after:
+            if self.mouth.paused:  # before the last words have come: if they say otherwise, it stops once more
+                self.mouth.resume()
+                self.mouth.note("resume", heard=hypothesis)
+            if self.ears.settled:
+                self.mouth.note("backchannel", heard=hypothesis)
+                self.ears.finish()
+
+    def prepare(self) -> None:
+        """Answers every new meaning, so that the answer is there when the floor is."""
+        meaning = self.dialogue.meaning(self.heard)
+        if meaning is None or meaning in self.prepared or len(self.prepared) >= self.max_prepared:
+            return
+        self.prepared[meaning] = Answer(self.heard, self.dialogue, self.tts, self.worker)
+        self.mouth.note("prepare", heard=self.heard)
+
+    def take_floor(self) -> None:
+        """Speaks when what was heard is complete enough for the silence behind it."""
+        silence = self.ears.detector.silence_seconds
+        if self.ears.detector.speaking or silence < self.completion.patience(self.heard, self.dialogue):
+            return
+        heard, settled = self.heard, self.ears.settled
+        if not settled and silence < self.completion.patience("", self.dialogue):
+            return  # the last words are still on their way
+        final = self.ears.finish()
+        self.mouth.note("endpoint", heard=heard, silence=silence)
+        self.over_at = self.worker.now
+        ready = self.prepared.pop(self.dialogue.meaning(heard), None)
+        self.answer = ready or Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
+        self.carried = ""
+
+    def speak(self) -> None:
+        if self.answer is None:
+            return
+        if not self.answer.spoken and self.answer.ready and not self.ears.in_utterance:
+            if not self.answer.text:  # a cough, or nothing that the recogniser knows
+                self.answer = None
+                return
+            self.dialogue.commit(self.answer.reply.result)
+            self.answer.speak(self.mouth, self.over_at)
+            self.look_ahead()
+        self.answer.continue_speaking(self.mouth)
+
+    def look_ahead(self) -> None:
+        """The dialogue moved on: what was prepared is stale, what comes next can be prepared."""
+        for stale in self.prepared.values():
+            self.mouth.note("discard", heard=stale.text)
+        self.prepared = {}
+        for likely in self.dialogue.expected_answers() if self.predict else ():
+            self.prepared[self.dialogue.meaning(likely)] = Answer(likely, self.dialogue, self.tts, self.worker)
+            self.mouth.note("prepare", heard=likely)

@@ -1,0 +1,148 @@
+"""A recorded conversation: both channels to the sample and a log, on disk as a folder.
+
+Scoring, comparing, replaying and notebooks start here and never need the participants. What the sounds mean is not
+decided here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame, Word
+from duplex.wav import read_pcm16, write_pcm16
+
+USER: Final = 0
+AGENT: Final = 1
+PARTIES: Final = ("user", "agent")
+FULL_SCALE: Final = 32_767
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What both sides said.
+
+    Attributes:
+        audio: (2, num_samples) float32 in [-1, 1], rows USER and AGENT, on the 16-bit grid so that disk loses nothing.
+        words: (of the user, of the agent), seconds from the first sample.
+        events: (of the user, of the agent), seconds from the first sample.
+        facts: JSON-like: scenario, system, clock, seed.
+        ended_by: "user", "agent", "limit" or "failure".
+        failure: what was raised, or None.
+        step_seconds: (num_frames,) float32, how long each agent step took on this machine; the only part that
+            differs between two runs of the same seed on a declared clock, so it is kept in a file of its own.
+    """
+
+    audio: np.ndarray
+    words: tuple[tuple[Word, ...], tuple[Word, ...]] = ((), ())
+    events: tuple[tuple[Event, ...], tuple[Event, ...]] = ((), ())
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    ended_by: str = "limit"
+    failure: str | None = None
+    step_seconds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @property
+    def seconds(self) -> float:
+        return self.audio.shape[1] / SAMPLE_RATE
+
+
+class Recorder:
+    """Collects frames while a conversation runs."""
+
+    def __init__(self, facts: Mapping[str, Any]):
+        self.facts = facts
+        self.channels: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        self.words: tuple[list[Word], list[Word]] = ([], [])
+        self.events: tuple[list[Event], list[Event]] = ([], [])
+        self.step_seconds: list[float] = []
+
+    def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
+        start = len(self.step_seconds) * FRAME_SECONDS
+        for party, frame in ((USER, from_user), (AGENT, from_agent)):
+            self.channels[party].append(frame.samples.copy())  # its maker may use the array again
+            self.words[party].extend(
+                Word(word.text, moment(start + word.start), moment(start + word.end)) for word in frame.words)
+            self.events[party].extend(
+                Event(event.kind, moment(start + event.start), moment(start + event.end), event.detail)
+                for event in frame.events)
+        self.step_seconds.append(step_seconds)
+
+    def finish(self, ended_by: str, failure: str | None = None) -> Recording:
+        audio = np.zeros((2, len(self.step_seconds) * FRAME_SAMPLES), np.float32)
+        for party in (USER, AGENT):
+            if self.channels[party]:
+                audio[party] = np.rint(np.concatenate(self.channels[party]) * FULL_SCALE) / FULL_SCALE
+        return Recording(
+            audio, (tuple(self.words[USER]), tuple(self.words[AGENT])),
+            (tuple(self.events[USER]), tuple(self.events[AGENT])),
+            self.facts, ended_by, failure, np.array(self.step_seconds, np.float32))
+
+
+def moment(seconds: float) -> float:
+    """`seconds` to the microsecond: below a sample, and without the tail of binary fractions in the log."""
+    return round(float(seconds), 6)
+
+
+def save(recording: Recording, folder: Path) -> None:
+    """Writes `audio.wav`, `log.json` and `step_seconds.npy`; the log comes last, so a folder with a log is whole.
+
+    Raises:
+        OSError: naming the folder, when the disk is full or not writable.
+    """
+    log = {
+        "schema": SCHEMA,
+        "facts": recording.facts,
+        "ended_by": recording.ended_by,
+        "failure": recording.failure,
+        "seconds": recording.seconds,
+        "words": {party: [list(word) for word in recording.words[row]] for row, party in enumerate(PARTIES)},
+        "events": {
+            party: [{"kind": event.kind, "start": event.start, "end": event.end, "detail": dict(event.detail)}
+                    for event in recording.events[row]]
+            for row, party in enumerate(PARTIES)},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_pcm16(folder / "audio.wav", np.rint(recording.audio * FULL_SCALE).astype(np.int16))
+        np.save(folder / "step_seconds.npy", recording.step_seconds)
+        part = folder / "log.json.part"
+        part.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+        part.replace(folder / "log.json")
+    except OSError as error:
+        raise OSError(error.errno, f"cannot save the recording ({error.strerror}); free space or choose another "
+                                   f"folder", str(folder)) from error
+
+
+def load(folder: Path) -> Recording:
+    """The recording in `folder`.
+
+    Raises:
+        FileNotFoundError: when there is none, or it was cut off while being written.
+        ValueError: when it was written by another version of the schema, or its parts do not belong together.
+    """
+    path = folder / "log.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"no recording in {folder}: it needs a log.json beside its audio.wav")
+    try:
+        log = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); record this conversation again") from error
+    if log.get("schema") != SCHEMA:
+        raise ValueError(f"{path} has schema {log.get('schema')}, this version reads {SCHEMA}")
+    audio = read_pcm16(folder / "audio.wav")
+    if audio.shape[0] != len(PARTIES):
+        raise ValueError(f"{folder / 'audio.wav'} needs two channels, left user and right agent, not {audio.shape[0]}")
+    if abs(audio.shape[1] / SAMPLE_RATE - log["seconds"]) > 0.5 / SAMPLE_RATE:
+        raise ValueError(f"{folder / 'audio.wav'} lasts {audio.shape[1] / SAMPLE_RATE:.3f} s, "
+                         f"its log says {log['seconds']:.3f} s: they are not from the same conversation")
+    steps = folder / "step_seconds.npy"
+    user_words, agent_words = (tuple(Word(*row) for row in log["words"][party]) for party in PARTIES)
+    user_events, agent_events = (tuple(Event(**row) for row in log["events"][party]) for party in PARTIES)
+    return Recording(
+        (audio / FULL_SCALE).astype(np.float32), (user_words, agent_words), (user_events, agent_events),
+        log["facts"], log["ended_by"], log["failure"],
+        np.load(steps) if steps.is_file() else np.zeros(0, np.float32))

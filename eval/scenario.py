@@ -1,0 +1,212 @@
+"""Scenarios: who calls, what they say and when, and what the call must achieve; read from YAML.
+
+A scenario is a template. `drawn` fills it with values of a seed, so that a suite can be made anew with numbers that
+nobody has tuned to. Who speaks it is `eval.caller`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+import re
+from typing import Any, Final
+
+import yaml
+
+from duplex.conversation import Prompt
+from duplex.stages.domain import SLOT, Domain, domain
+
+FOLDER: Final = Path(__file__).parent / "scenarios"
+ACTS: Final = ("turn", "interruption", "correction", "backchannel", "cough", "side_talk")
+CUES: Final = ("at", "into_agent_turn", "after_agent_turn", "after_silence")
+TURN_GAP: Final = 0.6  # seconds of silence after which a caller takes an agent's turn for over
+PAUSE: Final = re.compile(r"<(\d+(?:\.\d+)?)>")
+LINE_KEYS: Final = {*CUES, "say", "act", "expects", "answer"}
+ANSWER_KEYS: Final = {"to", "say", "act", "times", "expects"}
+SCENARIO_KEYS: Final = {"name", "lines", "answers", "draw", "records", "expect", "voice", "rate"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Something the caller says on cue.
+
+    Attributes:
+        say: the words; "<0.8>" is a pause of 0.8 s inside the turn.
+        cue: one of CUES.
+        seconds: of the cue: the time, how far into the agent's turn, how long after it, how long a silence.
+        act: one of ACTS.
+        expects: phrases, one of which an answer to this line contains (see `eval.metrics`).
+        answer: whether an answer is due.
+    """
+
+    say: str
+    cue: str
+    seconds: float
+    act: str
+    expects: tuple[str, ...] = ()
+    answer: bool = True
+
+
+@dataclass(frozen=True)
+class Response:
+    """Something the caller says when the agent's turn contained one of `to`.
+
+    Attributes:
+        times: how often at most.
+    """
+
+    to: tuple[str, ...]
+    say: str
+    act: str = "turn"
+    times: int = 3
+    expects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A call.
+
+    Attributes:
+        name: unique in its suite.
+        category: smooth, pause, interruption, backchannel, correction, service.
+        lines: said in order, each on its cue.
+        responses: said whenever the agent asks for it, once the lines are done.
+        draw: name -> kind of value in the domain; values of one kind differ.
+        records: what the agent's records hold, table -> key -> field -> value.
+        said: phrases that the agent must speak for the call to have done its job.
+        not_said: phrases that it must not.
+        voice: name of a caller's voice, or "" to draw one.
+        rate: slow, normal, fast, or "" to draw one.
+    """
+
+    name: str
+    category: str
+    domain: str
+    lines: tuple[Line, ...]
+    responses: tuple[Response, ...] = ()
+    draw: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+    not_said: tuple[str, ...] = ()
+    voice: str = ""
+    rate: str = ""
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the agent is told: its role, and its records as prose and as data."""
+        facts = [f"{table}: {key}: " + ", ".join(f"{name} {value}" for name, value in fields.items()) + "."
+                 for table, rows in self.records.items() for key, fields in rows.items()]
+        return Prompt(" ".join([domain(self.domain).role, *facts]), self.records)
+
+
+def suite(files: list[str]) -> tuple[Scenario, ...]:
+    """The scenarios of several files, by name in `eval/scenarios` or by path.
+
+    Raises:
+        ValueError: for whatever cannot be played, with the file, the scenario and what would be right.
+    """
+    scenarios = [scenario for file in files for scenario in read(file)]
+    names = [scenario.name for scenario in scenarios]
+    if doubles := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"scenario names must differ in a suite: {', '.join(sorted(doubles))}")
+    return tuple(scenarios)
+
+
+def read(file: str) -> tuple[Scenario, ...]:
+    path = Path(file) if file.endswith(".yaml") else FOLDER / f"{file}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in FOLDER.glob("*.yaml")))
+        raise ValueError(f"no scenarios {file!r}: there are {known}, or give a path that ends in .yaml")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict) or not {"category", "domain", "scenarios"} <= data.keys():
+        raise ValueError(f"{path} needs category, domain and scenarios")
+    about = domain(data["domain"])
+    return tuple(scenario(given, data["category"], about, path) for given in data["scenarios"])
+
+
+def scenario(given: dict[str, Any], category: str, about: Domain, path: Path) -> Scenario:
+    where = f"{path.name}, scenario {given.get('name', '?')!r}"
+    expect = given.get("expect", {})
+    if unknown := (given.keys() - SCENARIO_KEYS) | (expect.keys() - {"said", "not_said"}):
+        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(SCENARIO_KEYS))}")
+    if not given.get("name") or not given.get("lines"):
+        raise ValueError(f"{where} needs a name and at least one line")
+    made = Scenario(
+        given["name"], category, about.name,
+        tuple(line(one, index, where) for index, one in enumerate(given["lines"])),
+        tuple(response(one, where) for one in given.get("answers", ())),
+        given.get("draw", {}), given.get("records", {}),
+        tuple(expect.get("said", ())), tuple(expect.get("not_said", ())), given.get("voice", ""), given.get("rate", ""))
+    for name, kind in made.draw.items():
+        if kind not in about.values:
+            raise ValueError(f"{where}: cannot draw {name!r}: domain {about.name!r} has no {kind!r}, only "
+                             f"{', '.join(about.values)}")
+    if undrawn := set(SLOT.findall(str(given))) - made.draw.keys():
+        raise ValueError(f"{where}: {', '.join(sorted(undrawn))} stands behind a $ but is not drawn")
+    return made
+
+
+def line(given: dict[str, Any], index: int, where: str) -> Line:
+    if unknown := given.keys() - LINE_KEYS:
+        raise ValueError(f"{where}, line {index + 1}: unknown {', '.join(sorted(unknown))}; "
+                         f"known are {', '.join(sorted(LINE_KEYS))}")
+    cues = [cue for cue in CUES if cue in given]
+    if len(cues) != 1:
+        raise ValueError(f"{where}, line {index + 1}: cue {given.get('say', '')!r} needs one of {', '.join(CUES)}, "
+                         f"not {' and '.join(cues) or 'none'}")
+    cue, seconds = cues[0], given[cues[0]]
+    if not isinstance(seconds, int | float) or seconds < 0.0:
+        raise ValueError(f"{where}, line {index + 1}: {cue} is seconds >= 0, not {seconds!r}")
+    if cue == "after_agent_turn" and seconds < TURN_GAP:
+        raise ValueError(f"{where}, line {index + 1}: a caller knows that a turn is over after {TURN_GAP} s of silence, "
+                         f"so after_agent_turn: {seconds} cannot be played; use into_agent_turn to be earlier")
+    if cue in ("into_agent_turn", "after_agent_turn") and index == 0:
+        raise ValueError(f"{where}: the first line cannot wait for the agent's turn: the caller opens the call; "
+                         "use at or after_silence")
+    act = given.get("act", "interruption" if cue == "into_agent_turn" else "turn")
+    if act not in ACTS:
+        raise ValueError(f"{where}, line {index + 1}: act {act!r} is not one of {', '.join(ACTS)}")
+    if not given.get("say") and act != "cough":
+        raise ValueError(f"{where}, line {index + 1}: a {act} needs something to say")
+    floor = act in ("turn", "interruption", "correction")
+    return Line(given.get("say", ""), cue, float(seconds), act, tuple(given.get("expects", ())),
+                bool(given.get("answer", floor)))
+
+
+def response(given: dict[str, Any], where: str) -> Response:
+    if unknown := given.keys() - ANSWER_KEYS:
+        raise ValueError(f"{where}, answers: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(ANSWER_KEYS))}")
+    if not given.get("to") or not given.get("say"):
+        raise ValueError(f"{where}, answers: each needs to (phrases of the agent) and say")
+    return Response(tuple(given["to"]), given["say"], given.get("act", "turn"), int(given.get("times", 3)),
+                    tuple(given.get("expects", ())))
+
+
+def drawn(template: Scenario, seed: int) -> Scenario:
+    """`template` with the values of `seed` in place of its $names."""
+    random = Random(f"{template.name} {seed}")
+    about = domain(template.domain)
+    values: dict[str, str] = {}
+    for name, kind in template.draw.items():
+        taken = {values[other] for other in values if template.draw[other] == kind}
+        while (value := about.values[kind].draw(random)) in taken:
+            pass
+        values[name] = value
+
+    def filled(text: str) -> str:
+        return SLOT.sub(lambda slot: values[slot[1]], text)
+
+    def all_filled(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(filled(text) for text in texts)
+
+    return replace(
+        template,
+        lines=tuple(replace(one, say=filled(one.say), expects=all_filled(one.expects)) for one in template.lines),
+        responses=tuple(replace(one, to=all_filled(one.to), say=filled(one.say), expects=all_filled(one.expects))
+                        for one in template.responses),
+        records={table: {filled(key): {name: filled(value) for name, value in fields.items()}
+                         for key, fields in rows.items()} for table, rows in template.records.items()},
+        said=all_filled(template.said), not_said=all_filled(template.not_said))
