@@ -1,5 +1,5 @@
 # `make bench` and `make test` need Python 3.11, make and a compiler; everything else they bring themselves.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS ?= offline,test

@@ -35,11 +35,13 @@ class Caller:
     Args:
         scenario: with all values filled in.
         voice: says its lines.
+        careful: says them once more, when they were not understood: slower, as people do. None for `voice` again.
     """
 
-    def __init__(self, scenario: Scenario, voice: Voice):
+    def __init__(self, scenario: Scenario, voice: Voice, careful: Voice | None = None):
         self.scenario = scenario
         self.voice = voice
+        self.careful = voice if careful is None else careful
         self.reset(Prompt(), 0)
 
     def reset(self, prompt: Prompt, seed: int) -> None:
@@ -149,21 +151,26 @@ class Caller:
         """The last thing said, once more."""
         if self.last is None or self.repeats >= MAX_REPEATS:
             return None
-        return Response((), self.last.say, "turn", expects=self.last.expects)
+        said = self.last.say if isinstance(self.last, Line) else self.last.say[-1]
+        return Response((), (" ".join(PAUSE.sub(" ", said).split()),), "turn", expects=self.last.expects)
 
     def begin(self, line: Line | Response) -> Frame:
         claims_floor = line.act in ("turn", "interruption", "correction")
-        if isinstance(line, Response):
-            if line in self.uses:
-                self.uses[line] += 1
-            else:
-                self.repeats += 1
+        voice, answer = self.voice, True
+        if isinstance(line, Line):
+            say, answer = line.say, line.answer
+        elif line in self.uses:
+            use = self.uses[line]
+            say, voice = line.say[use % len(line.say)], self.careful if use else self.voice
+            self.uses[line] += 1
+        else:
+            say, voice = line.say[0], self.careful
+            self.repeats += 1
         if claims_floor:
             self.last = line
             self.forget_agent()
         self.jitter = self.random.uniform(0.0, JITTER)
-        answer = line.answer if isinstance(line, Line) else True
-        speech = rendered(line.say, line.act, self.voice, self.random, line.expects, answer)
+        speech = rendered(say, line.act, voice, self.random, line.expects, answer)
         self.playing = frames(speech)
         return next(self.playing)
 

@@ -52,11 +52,12 @@ class Response:
     """Something the caller says when the agent's turn contained one of `to`.
 
     Attributes:
+        say: wordings, the next one each time it is asked for: who was not understood says it in other words.
         times: how often at most.
     """
 
     to: tuple[str, ...]
-    say: str
+    say: tuple[str, ...]
     act: str = "turn"
     times: int = 3
     expects: tuple[str, ...] = ()
@@ -181,7 +182,8 @@ def response(given: dict[str, Any], where: str) -> Response:
         raise ValueError(f"{where}, answers: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(ANSWER_KEYS))}")
     if not given.get("to") or not given.get("say"):
         raise ValueError(f"{where}, answers: each needs to (phrases of the agent) and say")
-    return Response(tuple(given["to"]), given["say"], given.get("act", "turn"), int(given.get("times", 3)),
+    say = [given["say"]] if isinstance(given["say"], str) else given["say"]
+    return Response(tuple(given["to"]), tuple(say), given.get("act", "turn"), int(given.get("times", 3)),
                     tuple(given.get("expects", ())))
 
 
@@ -205,7 +207,7 @@ def drawn(template: Scenario, seed: int) -> Scenario:
     return replace(
         template,
         lines=tuple(replace(one, say=filled(one.say), expects=all_filled(one.expects)) for one in template.lines),
-        responses=tuple(replace(one, to=all_filled(one.to), say=filled(one.say), expects=all_filled(one.expects))
+        responses=tuple(replace(one, to=all_filled(one.to), say=all_filled(one.say), expects=all_filled(one.expects))
                         for one in template.responses),
         records={table: {filled(key): {name: filled(value) for name, value in fields.items()}
                          for key, fields in rows.items()} for table, rows in template.records.items()},

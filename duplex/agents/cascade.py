@@ -82,6 +82,7 @@ class Cascade:
         self.mouth.reset()
         self.guess: Answer | None = None  # prepared ahead of the endpoint
         self.answer: Answer | None = None  # to what was said last
+        self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the turn was called over
 
@@ -89,7 +90,7 @@ class Cascade:
         self.worker.tick()
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.begin_listening()
-        if self.mouth.speaking:
+        if self.ears.in_utterance and self.mouth.speaking and not self.yielded:
             self.mind_the_user()
         if self.ears.in_utterance:
             self.prepare()
@@ -104,6 +105,7 @@ class Cascade:
     def begin_listening(self) -> None:
         """The user begins to speak: what was not said yet waits, and is answered together with what comes."""
         self.mouth.note("user_speech")
+        self.yielded = False
         if self.answer is not None and not self.answer.spoken:
             self.carried = self.answer.text
             self.drop(self.answer)
@@ -111,21 +113,15 @@ class Cascade:
 
     def mind_the_user(self) -> None:
         """Barge-in: hold, drop or go on."""
-        if not self.ears.in_utterance:
-            return
         policy, detector, hypothesis = self.barge_in, self.ears.detector, self.ears.hypothesis
-        enough = (detector.speaking and detector.speech_seconds >= policy.min_speech
-                  and len(hypothesis.split()) >= policy.min_words)
-        if not policy.confirm:
-            if enough:
-                self.yield_floor()
-            return
-        if enough and not self.mouth.paused:
-            self.mouth.pause()
-            self.mouth.note("hold")
         if not self.mouth.paused:
-            return
-        if self.wants_floor:
+            if (detector.speaking and detector.speech_seconds >= policy.min_speech
+                    and len(hypothesis.split()) >= policy.min_words):
+                self.mouth.pause()
+                self.mouth.note("hold")
+                if not policy.confirm:
+                    self.yield_floor()
+        elif self.wants_floor:
             self.yield_floor()
         elif detector.silence_seconds >= policy.resume_after and self.ears.settled:
             self.mouth.resume()
@@ -139,15 +135,20 @@ class Cascade:
                             self.dialogue)
 
     def yield_floor(self) -> None:
-        self.mouth.stop()
         self.mouth.note("barge_in", heard=self.ears.hypothesis)
-        self.answer = None
+        self.yielded = True
+        onset = self.worker.now - self.ears.detector.speech_seconds
+        if self.answer is not None and self.answer.hasty(onset):
+            self.carried = self.answer.text
+            self.mouth.stop()
+        if not self.barge_in.confirm:
+            self.mouth.stop()
 
     def prepare(self) -> None:
         """Answers a hypothesis that has settled before its turn is over, on the chance that it stays."""
         if self.prepare_after is None or not self.heard or self.ears.stable_seconds < self.prepare_after:
             return
-        if self.mouth.speaking or self.guess is not None and self.guess.text == self.heard:
+        if self.mouth.speaking and not self.yielded or self.guess is not None and self.guess.text == self.heard:
             return
         if self.guess is not None:
             self.drop(self.guess)
@@ -161,20 +162,24 @@ class Cascade:
             return
         if self.trust_partial and not self.ears.settled:
             return  # the last words are still on their way
-        ignored = self.barge_in.ignore_backchannels and not self.wants_floor
-        if self.mouth.speaking and (ignored or not self.ears.hypothesis):
+        if self.mouth.speaking and self.meant_nothing:
             self.mouth.note("backchannel", heard=self.heard)
             self.ears.finish()
-            if self.mouth.paused:
-                self.mouth.resume()
+            self.mouth.resume(sentence=self.yielded)
             return
+        self.mouth.stop()
         self.mouth.note("endpoint", heard=self.heard, silence=silence)
-        if self.mouth.speaking:
-            self.yield_floor()
         self.over_at = self.worker.now
         self.answer = self.chosen_answer()
         self.guess = None
         self.carried = ""
+
+    @property
+    def meant_nothing(self) -> bool:
+        """What was said into the agent's speech needs no answer: a backchannel, a cough, talk to somebody else."""
+        if self.yielded:
+            return self.dialogue.meaning(self.heard) is None
+        return not self.ears.hypothesis or self.barge_in.ignore_backchannels and not self.wants_floor
 
     def chosen_answer(self) -> Answer:
         """The prepared answer if it answers what was said in the end, else a new one."""

@@ -50,12 +50,13 @@ class Incremental:
         worker: where slow work runs and who pays for it.
         yielding: how it gives way.
         max_prepared: answers prepared for one turn at most; each one beyond the one used is work in vain.
-        predict: also prepares answers to what the user will likely say, before anything is said.
+        predict: also prepares answers to what the user will likely have said in the end (DeVault, Sagae and Traum,
+            2009, Can I finish? Learning when to respond to incremental interpretation results).
     """
 
     def __init__(self, vad: VAD, detector: SpeechDetector, recogniser: Recogniser, completion: Endpointing,
                  dialogue: Dialogue, tts: TTS, worker: Worker, yielding: Yielding = Yielding(),
-                 max_prepared: int = 6, predict: bool = True):
+                 max_prepared: int = 8, predict: bool = True):
         self.ears = Ears(vad, detector, recogniser, worker)
         self.completion = completion
         self.dialogue = dialogue
@@ -74,6 +75,7 @@ class Incremental:
         self.mouth.reset()
         self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer
         self.answer: Answer | None = None  # to what was said last
+        self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the floor was free
 
@@ -82,7 +84,7 @@ class Incremental:
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.give_way()
         if self.ears.in_utterance:
-            if self.mouth.speaking:
+            if self.mouth.speaking and not self.yielded:
                 self.keep_or_yield()
             else:
                 self.prepare()
@@ -97,6 +99,7 @@ class Incremental:
     def give_way(self) -> None:
         """The user begins to speak: hold everything, decide later."""
         self.mouth.note("user_speech")
+        self.yielded = False
         if self.mouth.speaking:
             self.mouth.pause()
             self.mouth.note("hold")
@@ -108,9 +111,7 @@ class Incremental:
         """Tells a backchannel from a barge-in by its words as they come, and by its length before they come."""
         detector, hypothesis = self.ears.detector, self.ears.hypothesis
         if claims_floor(hypothesis, detector.speech_seconds, self.yielding.longest_backchannel, self.dialogue):
-            self.mouth.stop()
-            self.mouth.note("barge_in", heard=hypothesis)
-            self.answer = None
+            self.yield_floor()
         elif detector.speaking and not self.mouth.paused:
             self.mouth.pause()
             self.mouth.note("hold")
@@ -122,13 +123,23 @@ class Incremental:
                 self.mouth.note("backchannel", heard=hypothesis)
                 self.ears.finish()
 
+    def yield_floor(self) -> None:
+        self.mouth.note("barge_in", heard=self.ears.hypothesis)
+        self.mouth.pause()
+        self.yielded = True
+        if self.answer is not None and self.answer.hasty(self.worker.now - self.ears.detector.speech_seconds):
+            self.carried = self.answer.text
+            self.mouth.stop()
+
     def prepare(self) -> None:
-        """Answers every new meaning, so that the answer is there when the floor is."""
-        meaning = self.dialogue.meaning(self.heard)
-        if meaning is None or meaning in self.prepared or len(self.prepared) >= self.max_prepared:
-            return
-        self.prepared[meaning] = Answer(self.heard, self.dialogue, self.tts, self.worker)
-        self.mouth.note("prepare", heard=self.heard)
+        """Answers every new meaning, and what the words will likely come to, so that the answer is there first."""
+        likely = self.dialogue.continuations(self.heard) if self.predict and self.heard else ()
+        for text in (self.heard, *likely):
+            meaning = self.dialogue.meaning(text)
+            if meaning is None or meaning in self.prepared or len(self.prepared) >= self.max_prepared:
+                continue
+            self.prepared[meaning] = Answer(text, self.dialogue, self.tts, self.worker)
+            self.mouth.note("prepare", heard=text)
 
     def take_floor(self) -> None:
         """Speaks when what was heard is complete enough for the silence behind it."""
@@ -138,10 +149,16 @@ class Incremental:
         heard, settled = self.heard, self.ears.settled
         if not settled and silence < self.completion.patience("", self.dialogue):
             return  # the last words are still on their way
+        meaning = self.dialogue.meaning(heard)
         final = self.ears.finish()
+        if self.mouth.speaking and meaning is None:  # talk to somebody else: start the sentence again
+            self.mouth.resume(sentence=True)
+            self.mouth.note("resume", heard=heard)
+            return
+        self.mouth.stop()
         self.mouth.note("endpoint", heard=heard, silence=silence)
         self.over_at = self.worker.now
-        ready = self.prepared.pop(self.dialogue.meaning(heard), None)
+        ready = self.prepared.pop(meaning, None)
         self.answer = ready or Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
         self.carried = ""
 
@@ -162,6 +179,6 @@ class Incremental:
         for stale in self.prepared.values():
             self.mouth.note("discard", heard=stale.text)
         self.prepared = {}
-        for likely in self.dialogue.expected_answers() if self.predict else ():
+        for likely in self.dialogue.continuations("") if self.predict else ():
             self.prepared[self.dialogue.meaning(likely)] = Answer(likely, self.dialogue, self.tts, self.worker)
             self.mouth.note("prepare", heard=likely)

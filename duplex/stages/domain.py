@@ -1,0 +1,154 @@
+"""A domain: what callers say and what an agent can do, read from YAML.
+
+Data only. Who understands and answers is `duplex.stages.manager`; what a call must achieve is `eval`'s business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from random import Random
+import re
+from typing import Any, Final
+
+import yaml
+
+FOLDER: Final = Path(__file__).parents[1] / "domains"
+DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SLOT: Final = re.compile(r"\$(\w+)")  # "$day at $time"; braces would mean something to YAML
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a slot may hold: one of `choices`, or a string of `digits` digits."""
+
+    choices: tuple[str, ...] = ()
+    digits: int = 0
+
+    def draw(self, random: Random) -> str:
+        if self.digits:
+            return " ".join(random.choice(DIGITS) for _ in range(self.digits))
+        return random.choice(self.choices)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Something a caller can want.
+
+    Attributes:
+        phrases: how callers put it, with $slot where a value stands.
+        keys: sets of words; all of one must be heard.
+        answer: what is said when all slots are known, with $slot and fields of the record.
+        slots: what must be known first.
+        ask: missing slots joined by "+" -> question.
+        confirm: said before the answer, or "" where nothing needs confirming.
+        table: records that the answer reads from, or "".
+        key: the slot that is the record's key; without one, the caller's only record is meant.
+        unknown: said when there is no such record.
+        refused: the intent that a "no" to `confirm` leads to, or "" to ask for the slots again.
+    """
+
+    name: str
+    phrases: tuple[str, ...]
+    keys: tuple[frozenset[str], ...]
+    answer: str
+    slots: tuple[str, ...] = ()
+    ask: Mapping[str, str] = field(default_factory=dict)
+    confirm: str = ""
+    table: str = ""
+    key: str = ""
+    unknown: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """How callers put things, as a whole.
+
+    Attributes:
+        all: with $slot where a value stands.
+    """
+
+    all: tuple[str, ...]
+
+    @cached_property
+    def fixed(self) -> frozenset[tuple[str, ...]]:
+        """The phrases without slots, as words."""
+        return frozenset(tuple(phrase.split()) for phrase in self.all if not SLOT.search(phrase))
+
+    @cached_property
+    def rests_of(self) -> Mapping[tuple[str, ...], list[str]]:
+        """Beginning of a phrase -> what follows, shortest first."""
+        rests: dict[tuple[str, ...], list[str]] = {}
+        for phrase in sorted(self.fixed, key=len):
+            for count in range(2, len(phrase)):  # one word begins too many
+                rests.setdefault(phrase[:count], []).append(" ".join(phrase[count:]))
+        return rests
+
+    def whole(self, words: list[str]) -> bool:
+        """Whether `words` are one of the phrases without slots."""
+        return tuple(words) in self.fixed
+
+    def rests(self, words: list[str]) -> list[str]:
+        """What may follow `words`, where they begin a phrase without slots."""
+        return self.rests_of.get(tuple(words), [])
+
+
+@dataclass(frozen=True)
+class Domain:
+    """See the comments of `domains/optician.yaml`."""
+
+    name: str
+    role: str
+    values: Mapping[str, Values]
+    talk: Mapping[str, tuple[str, ...]]
+    intents: Mapping[str, Intent]
+    say: Mapping[str, str]
+    phrases: "Phrases"
+
+    def sentences(self, copies: int = 20, seed: int = 1) -> list[str]:
+        """What callers may say, slots filled in at random: training text of a language model."""
+        random = Random(seed)
+        return [self.filled(phrase, random) for phrase in self.phrases.all for _ in range(copies)]
+
+    def filled(self, phrase: str, random: Random) -> str:
+        return SLOT.sub(lambda slot: self.values[slot[1]].draw(random), phrase)
+
+
+def domain(name: str) -> Domain:
+    """The domain called `name` in `duplex/domains`, or in the YAML file that `name` is a path to.
+
+    Raises:
+        ValueError: when there is none, or a phrase names a slot that has no values.
+    """
+    path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+        raise ValueError(f"no domain {name!r}: there is {known}, or give a path that ends in .yaml")
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = {slot: parsed_values(given) for slot, given in data["values"].items()}
+    intents = {key: intent(key, given) for key, given in data["intents"].items()}
+    for one in intents.values():
+        for phrase in one.phrases:
+            if unknown := set(SLOT.findall(phrase)) - values.keys():
+                raise ValueError(f"{path}: intent {one.name!r} says {phrase!r}, but {unknown} has no values")
+    talk = {kind: tuple(phrases) for kind, phrases in data["talk"].items()}
+    phrases = [phrase for one in intents.values() for phrase in one.phrases]
+    phrases += [phrase for group in talk.values() for phrase in group]
+    return Domain(data["name"], data["role"], values, talk, intents, data["say"], Phrases(tuple(phrases)))
+
+
+def parsed_values(given: Any) -> Values:  # YAML: {digits: 5} or a list of choices
+    return Values(digits=given["digits"]) if isinstance(given, dict) else Values(choices=tuple(given))
+
+
+def intent(name: str, given: dict[str, Any]) -> Intent:  # YAML holds values of several types
+    fields = {**given, "keys": tuple(frozenset(key.split()) for key in given["keys"])}
+    for listed in ("phrases", "slots"):
+        fields[listed] = tuple(given.get(listed, ()))
+    return Intent(name, **fields)
+
+
+def caller_sentences(name: str) -> list[str]:
+    """Training text of the domain called `name`; what a recogniser's config asks for."""
+    return domain(name).sentences()

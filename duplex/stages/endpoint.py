@@ -1,0 +1,104 @@
+"""Endpointing: how long a silence must last before a turn is over, given what was heard.
+
+The one question on which cascades differ most. Each policy is a function of the words and the dialogue; turn
+detectors that listen to the sound itself belong here too, with the same question.
+"""
+
+from typing import Protocol
+
+from duplex.stages.llm import ANSWERED, HALF_SPOKEN, UNKNOWN, Dialogue
+
+
+class TurnModel(Protocol):
+    """Anything that says how likely a text is whole, e.g. `LanguageModel`."""
+
+    def end_probability(self, words: list[str]) -> float: ...
+
+
+class Endpointing(Protocol):
+    """Decides how patient to be."""
+
+    def patience(self, heard: str, dialogue: Dialogue) -> float:
+        """Seconds of silence after `heard` that end the turn."""
+
+
+class Silence:
+    """A fixed silence, whatever was said.
+
+    Args:
+        seconds: of silence.
+    """
+
+    def __init__(self, seconds: float = 0.7):
+        self.seconds = seconds
+
+    def patience(self, heard: str, dialogue: Dialogue) -> float:
+        return self.seconds
+
+
+class TwoStage:
+    """A short silence when what was heard looks whole, a long one when it does not.
+
+    What Pipecat does with Smart Turn, LiveKit with its turn detector, and speech-to-speech with its commit gate; here
+    a turn is whole when the turn model says so, unless a number or a pair of values is half spoken.
+
+    Args:
+        turn_model: says how likely a text is whole.
+        threshold: on its probability.
+        fast: seconds of silence when whole.
+        slow: seconds of silence when not.
+        unfinished: seconds of silence in the middle of a value that was asked for.
+    """
+
+    def __init__(self, turn_model: TurnModel, threshold: float = 0.12, fast: float = 0.24, slow: float = 0.8,
+                 unfinished: float | None = None):
+        self.turn_model = turn_model
+        self.threshold = threshold
+        self.fast = fast
+        self.slow = slow
+        self.unfinished = slow if unfinished is None else unfinished
+
+    def patience(self, heard: str, dialogue: Dialogue) -> float:
+        completeness = dialogue.completeness(heard)
+        if completeness == HALF_SPOKEN:
+            return self.unfinished
+        whole = completeness == ANSWERED or bool(heard) and self.turn_model.end_probability(heard.split()) > self.threshold
+        return self.fast if whole else self.slow
+
+
+class Completion:
+    """Patience that falls as what was said becomes complete, in words and in what it does for the dialogue.
+
+    After Skantze (2021, Turn-taking in conversational systems and human-robot interaction: a review, section 4):
+    completeness in syntax and in pragmatics together are what people go by, silence alone is the weakest cue.
+
+    Args:
+        turn_model: says how likely a text is whole.
+        threshold: on its probability, from which the words are whole.
+        unlikely: on its probability, below which they cannot be.
+        complete: seconds when the words are whole and the dialogue can go on with them.
+        likely: seconds when the dialogue can go on with them and they may be whole.
+        unclear: seconds when nothing was understood, or the words cannot be whole.
+        unfinished: seconds in the middle of a value that was asked for.
+    """
+
+    def __init__(self, turn_model: TurnModel, threshold: float = 0.12, unlikely: float = 0.03, complete: float = 0.16,
+                 likely: float = 0.56, unclear: float = 0.9, unfinished: float = 1.2):
+        self.turn_model = turn_model
+        self.threshold = threshold
+        self.unlikely = unlikely
+        self.complete = complete
+        self.likely = likely
+        self.unclear = unclear
+        self.unfinished = unfinished
+
+    def patience(self, heard: str, dialogue: Dialogue) -> float:
+        completeness = dialogue.completeness(heard)
+        if completeness == HALF_SPOKEN:
+            return self.unfinished
+        if completeness == ANSWERED:
+            return self.complete
+        ends = self.turn_model.end_probability(heard.split()) if heard else 0.0
+        if completeness == UNKNOWN or ends < self.unlikely:
+            return self.unclear
+        return self.complete if ends > self.threshold else self.likely

@@ -1,0 +1,104 @@
+"""Mouth: what an agent is saying, frame by frame, and how it stops, goes on or drops the rest.
+
+It plays speech and knows how far it got. What to say, and whether to yield, is the agent's decision.
+"""
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+
+from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Event, Frame, Word, frozen
+from duplex.speech import Speech
+
+SENTENCE_GAP: Final = 0.24  # seconds between sentences of one answer; synthesisers' own padding is cut off
+FADE_SAMPLES: Final = 120  # 5 ms, so that stopping in a word is no click
+GAP: Final = Speech(np.zeros(round(SENTENCE_GAP * SAMPLE_RATE), np.float32))
+NOTHING: Final[np.ndarray] = np.zeros(0, np.float32)
+
+
+class Mouth:
+    """Plays speeches one after the other.
+
+    Attributes:
+        paused: holds its breath; nothing is lost.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.queue: deque[Speech] = deque()
+        self.position = 0  # samples of the first speech in the queue that were played
+        self.paused = False
+        self.tail: np.ndarray = NOTHING
+        self.events: list[Event] = []
+
+    @property
+    def speaking(self) -> bool:
+        """Whether there is anything left to say, paused or not."""
+        return bool(self.queue)
+
+    def say(self, speech: Speech) -> None:
+        if self.queue:
+            self.queue.append(GAP)
+        self.queue.append(speech)
+
+    def note(self, kind: str, **detail: str | int | float | bool | None | list[str] | list[float]) -> None:
+        """Logs a decision with the frame that begins now."""
+        self.events.append(Event(kind, detail=detail))
+
+    def stop(self) -> None:
+        """Drops all that was not said yet."""
+        self.fade()
+        self.queue.clear()
+        self.position = 0
+        self.paused = False
+
+    def pause(self) -> None:
+        self.fade()
+        self.paused = True
+
+    def fade(self) -> None:
+        """Keeps 5 ms of what would have come, fading, for the start of the next frame."""
+        if self.queue and not self.paused and self.position:
+            rest = self.queue[0].samples[self.position: self.position + FADE_SAMPLES]
+            self.tail = rest * np.linspace(1.0, 0.0, len(rest), dtype=np.float32)
+
+    def resume(self, sentence: bool = False) -> None:
+        """Goes on with the word that was cut off, from its start: half a word is not understood.
+
+        Args:
+            sentence: from the start of the sentence instead, for when the listener's mind was elsewhere.
+        """
+        self.paused = False
+        if sentence:
+            self.position = 0
+        elif self.queue:
+            played = self.position / SAMPLE_RATE
+            cut = [word.start for word in self.queue[0].words if word.start < played < word.end]
+            if cut:
+                self.position = round(cut[0] * SAMPLE_RATE)
+
+    def frame(self) -> Frame:
+        """The next 80 ms."""
+        events, self.events = tuple(self.events), []
+        samples = np.zeros(FRAME_SAMPLES, np.float32)
+        samples[: len(self.tail)] = self.tail
+        self.tail = NOTHING
+        words: list[Word] = []
+        filled = 0
+        while self.queue and not self.paused and filled < FRAME_SAMPLES:
+            speech = self.queue[0]
+            taken = min(FRAME_SAMPLES - filled, len(speech.samples) - self.position)
+            samples[filled: filled + taken] = speech.samples[self.position: self.position + taken]
+            begin, end = self.position / SAMPLE_RATE, (self.position + taken) / SAMPLE_RATE
+            offset = filled / SAMPLE_RATE - begin
+            words += [Word(word.text, word.start + offset, word.end + offset)
+                      for word in speech.words if begin <= word.start < end]
+            filled += taken
+            self.position += taken
+            if self.position == len(speech.samples):
+                self.queue.popleft()
+                self.position = 0
+        return Frame(frozen(samples), tuple(words), events)

@@ -1,0 +1,134 @@
+"""What an agent does when the caller interrupts it: whether and when it stops, and whether it then answers.
+
+An interruption is eligible when the agent speaks at its onset t0; only then is there anything to interrupt. Its end is
+t1. The agent stops where its first silence of at least 0.4 s begins, at t0 or later. An utterance that happens to end
+there counts as stopped: what the agent would have done without the interruption is not known from one conversation.
+"""
+
+from typing import Final
+
+from duplex.recording import moment
+from eval.metrics.occasions import Observation, answer_limit, is_answer_due, next_claim
+from eval.metrics.phrases import first_spoken
+from eval.timeline import Act, Timeline, first_silence, first_start, overlap, speaking
+
+STOP_SILENCE_SECONDS: Final = 0.4
+STOP_WAIT_SECONDS: Final = 2.0
+YIELD_SECONDS: Final = 1.0
+RECOVERY_SECONDS: Final = 3.0
+EARLY_ANSWER_SECONDS: Final = 0.2
+
+
+def interruption_eligible(timeline: Timeline) -> list[Observation]:
+    """Share of the interruptions that found the agent speaking; the others say nothing about stopping."""
+    return [Observation("interruption_eligible", act.start, float(speaking(timeline.agent, act.start)))
+            for act in timeline.acts if act.kind == "interruption"]
+
+
+def stop_latency(timeline: Timeline) -> list[Observation]:
+    """Seconds from the interruption's onset to where the agent stops.
+
+    Censored at 2.0 s after the interruption's end, or at the agent's last sound if the recording ends first (the stop
+    latency of Full-Duplex-Bench 1.5 and tau-voice's L_Y, with the natural onset of silence and without clamping).
+    """
+    observations = []
+    for act in eligible(timeline):
+        stop = stopped(timeline, act)
+        latest = moment(act.end + STOP_WAIT_SECONDS)
+        if stop is not None and stop <= latest:
+            observations.append(Observation("stop_latency", act.start, moment(stop - act.start)))
+        else:
+            speaks_until = min(latest, timeline.agent[-1].end)
+            observations.append(Observation("stop_latency", act.start, moment(speaks_until - act.start), True))
+    return observations
+
+
+def yield_rate(timeline: Timeline) -> list[Observation]:
+    """Share of the eligible interruptions after whose onset the agent stops within 1.0 s (tau-voice's R_Y has 2 s).
+
+    None where the recording ends before that could be seen.
+    """
+    return [Observation("yield_rate", act.start, float(yielded(timeline, act))) for act in eligible(timeline)
+            if timeline.known_until >= moment(act.start + YIELD_SECONDS + STOP_SILENCE_SECONDS)]
+
+
+def double_talk(timeline: Timeline) -> list[Observation]:
+    """Seconds that the agent speaks while an eligible interruption lasts (overlap in Full-Duplex-Bench 1.5)."""
+    return [Observation("double_talk", act.start, overlap(timeline.agent, act.start, act.end))
+            for act in eligible(timeline)]
+
+
+def interruption_response(timeline: Timeline) -> list[Observation]:
+    """Seconds from the end of an eligible interruption to the onset of the agent's next speech, signed.
+
+    The first onset that follows the agent's stop and lies no more than 0.2 s before the interruption's end; censored as
+    `switch_latency` is, where none comes or the agent never stops.
+    """
+    observations = []
+    for act in eligible(timeline):
+        answer = answered(timeline, act)
+        if is_answer_due(timeline, act, answer):
+            end = answer_limit(timeline, act) if answer is None else answer
+            observations.append(
+                Observation("interruption_response", act.end, moment(end - act.end), answer is None))
+    return observations
+
+
+def recovery_rate(timeline: Timeline) -> list[Observation]:
+    """Share of the eligible interruptions from which the agent recovers.
+
+    It stops within 1.0 s of the onset, begins an answer within 3.0 s of the end, and speaks one of the phrases that the
+    interruption expects, from 0.2 s before its end on and before the caller next claims the floor. Interruptions that
+    expect no phrase are no occasion, nor are those whose answer could not be seen.
+    """
+    observations = []
+    for act in eligible(timeline):
+        answer = answered(timeline, act)
+        if act.expects and is_answer_due(timeline, act, answer):
+            in_time = answer is not None and moment(answer - act.end) <= RECOVERY_SECONDS
+            recovered = yielded(timeline, act) and in_time and addressed(timeline, act) is not None
+            observations.append(Observation("recovery_rate", act.start, float(recovered)))
+    return observations
+
+
+def recovery_time(timeline: Timeline) -> list[Observation]:
+    """Seconds from an eligible interruption's onset to the first word of the first phrase that addresses it.
+
+    Where none is spoken it is censored at the caller's next claim of the floor or at the recording's end.
+    """
+    observations = []
+    for act in eligible(timeline):
+        if act.expects and is_answer_due(timeline, act, answered(timeline, act)):
+            word = addressed(timeline, act)
+            end = min(next_claim(timeline, act), timeline.seconds) if word is None else word
+            observations.append(Observation("recovery_time", act.start, moment(end - act.start), word is None))
+    return observations
+
+
+def eligible(timeline: Timeline) -> list[Act]:
+    return [act for act in timeline.acts if act.kind == "interruption" and speaking(timeline.agent, act.start)]
+
+
+def stopped(timeline: Timeline, act: Act) -> float | None:
+    return first_silence(timeline.agent, act.start, STOP_SILENCE_SECONDS, timeline.known_until)
+
+
+def yielded(timeline: Timeline, act: Act) -> bool:
+    stop = stopped(timeline, act)
+    return stop is not None and moment(stop - act.start) <= YIELD_SECONDS
+
+
+def answered(timeline: Timeline, act: Act) -> float | None:
+    """Onset of the answer to an interruption, if one begins in time."""
+    stop = stopped(timeline, act)
+    if stop is None:
+        return None
+    start = first_start(timeline.agent, max(moment(act.end - EARLY_ANSWER_SECONDS), stop), answer_limit(timeline, act))
+    return start if start is not None and start < answer_limit(timeline, act) else None
+
+
+def addressed(timeline: Timeline, act: Act) -> float | None:
+    """Onset of the first expected phrase after an interruption and before the caller's next claim."""
+    spoken = first_spoken(timeline.words, act.expects, moment(act.end - EARLY_ANSWER_SECONDS),
+                          next_claim(timeline, act))
+    return None if spoken is None else spoken[0]

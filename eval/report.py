@@ -1,0 +1,192 @@
+"""The report page of a run: one HTML file that opens from disk, with every number, every dot and every conversation.
+
+It shows what `table.csv` and `observations.parquet` say; it computes no statistic of its own.
+"""
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from duplex.recording import load
+from eval.metrics import human
+from eval.metrics.catalogue import METRICS
+from eval.report_conversation import Conversation, details, folders, index_entry, plain
+from eval.report_table import MAIN_METRIC, Row, Value, bare, rows, shown, signed, verdict
+from eval.scores import read_observations
+
+PAGE_FOLDER: Final = Path(__file__).parent / "report_page"
+SCRIPTS: Final = ("page.js", "picture.js", "lanes.js", "player.js", "list.js", "start.js")
+INLINE_CONVERSATIONS: Final = 40  # above, each conversation is a script of its own, loaded when it is opened
+TOLD_ELSEWHERE: Final = ("name", "agent", "baseline", "clocks", "command", "config")
+
+
+def write_report(run_folder: Path) -> Path:
+    """Writes `report.html` beside the conversations of a run, and `report_data/` when there are many.
+
+    Args:
+        run_folder: holds manifest.json, table.csv, observations.parquet and conversations/<clock>/<system>/<name>/.
+
+    Raises:
+        FileNotFoundError: the folder is not a scored run.
+    """
+    for name in ("manifest.json", "table.csv", "observations.parquet"):
+        if not (run_folder / name).is_file():
+            raise FileNotFoundError(f"{run_folder} has no {name}; score the run before writing its report")
+    manifest = json.loads((run_folder / "manifest.json").read_text(encoding="utf-8"))
+    table = rows(pd.read_csv(run_folder / "table.csv"))
+    observations = read_observations(run_folder / "observations.parquet")
+    index, inline = write_conversations(run_folder, observations)
+    data = {
+        "agent": manifest["agent"], "baseline": manifest.get("baseline") or "", "clocks": manifest["clocks"],
+        "conversations": index, "inline": inline,
+        "picture": {clock: picture(clock, manifest, table, observations) for clock in manifest["clocks"]},
+        "people": {"median": human.FLOOR_TRANSFER_MEDIAN, "belowZero": human.BELOW_ZERO,
+                   **json.loads((PAGE_FOLDER / "human_transitions.json").read_text(encoding="utf-8"))},
+        "titles": {row.metric: [row.title, row.unit] for row in table},
+    }
+    page = run_folder / "report.html"
+    page.write_text(rendered(manifest, table, data), encoding="utf-8")
+    return page
+
+
+def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The index of all conversations, and their details if they are few enough to stand in the page."""
+    observed: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in observations.to_dict("records"):
+        observed[identity(row["conversation"])].append({str(name): cell for name, cell in row.items()})
+    data_folder = run_folder / "report_data"
+    shutil.rmtree(data_folder, ignore_errors=True)
+    found = folders(run_folder)
+    are_inline = len(found) <= INLINE_CONVERSATIONS
+    index, inline = [], []
+    for number, folder in enumerate(found):
+        name = identity(folder.as_posix())
+        conversation = Conversation(name, load(folder), observed[name])
+        index.append(index_entry(conversation))
+        if are_inline:
+            inline.append(details(conversation))
+        else:
+            data_folder.mkdir(exist_ok=True)
+            (data_folder / f"{number}.js").write_text(
+                f"receiveConversation({number}, {script_json(details(conversation))});\n", encoding="utf-8")
+    return index, inline
+
+
+def identity(folder: str) -> str:
+    """clock/system/scenario-seed: where a conversation lies below `conversations/`, whatever stands before it."""
+    return "/".join(folder.split("/")[-3:])
+
+
+def picture(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame) -> dict[str, Any]:
+    """The dots of the latency picture on one clock, and the medians with their intervals as the table has them."""
+    of_metric = observations[(observations["clock"] == clock) & (observations["metric"] == MAIN_METRIC)]
+    row = next((row for row in table if row.clock == clock and row.metric == MAIN_METRIC), None)
+    systems = []
+    for role in ("agent", "baseline"):
+        name = manifest.get(role)
+        if not name:
+            continue
+        mine = of_metric[of_metric["system"] == name]
+        answered = mine[~mine["censored"].astype(bool)]
+        value: Value | None = getattr(row, role) if row else None
+        systems.append({
+            "name": name, "role": role,
+            "dots": [[round(float(seconds), 3), identity(conversation), round(float(start), 2)] for seconds, conversation, start
+                     in zip(answered["value"], answered["conversation"], answered["start"], strict=True)],
+            "n": len(mine), "unanswered": len(mine) - len(answered),
+            "median": None if value is None else [value.value, value.low, value.high],
+        })
+    return {"title": row.title if row else "Switch latency", "systems": systems}
+
+
+def rendered(manifest: Mapping[str, Any], table: Sequence[Row], data: Mapping[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"shown": shown, "bare": bare, "signed": signed, "to_json": lambda value: json.dumps(value, indent=1)}
+    clocks = [{
+        "key": clock, "words": clock_words(clock, manifest),
+        "verdict": verdict([row for row in table if row.clock == clock], clock, data["agent"], data["baseline"]),
+        "headline": [row for row in table if row.clock == clock and row.headline and row.had_occasions],
+        "folded": [row for row in table if row.clock == clock and not row.headline and row.had_occasions],
+        "without": [row.title for row in table if row.clock == clock and not row.had_occasions],
+    } for clock in manifest["clocks"]]
+    return environment.get_template("template.html").render(
+        manifest={"started": "", "commit": "", "command": "", "config": {}, **manifest},
+        suite=in_words(manifest.get("suite") or ""), agent=data["agent"], baseline=data["baseline"], clocks=clocks,
+        num_conversations=len(data["conversations"]),
+        human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
+        explanations={metric.name: metric.explanation for metric in METRICS},
+        facts=facts(manifest), css=own_file("page.css") + own_file("conversations.css"), scripts=[own_file(name) for name in SCRIPTS],
+        data=Markup(script_json(data)))
+
+
+def clock_words(clock: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """How a clock is named in the tabs and in sentences, what it means, and the stages that its profile declares."""
+    charged = manifest.get("config", {}).get("clocks", {}).get(clock, {})
+    kind = str(charged.get("_target_", clock)).rpartition(".")[2].lower()
+    if kind == "ideal":
+        return {"tab": "Ideal", "inline": "on the ideal clock", "stages": {},
+                "meaning": "Computation takes no time: what remains is what the architecture costs."}
+    if kind == "measured":
+        return {"tab": "Measured here", "inline": "as measured on this machine", "stages": {},
+                "meaning": "Computation costs what it took on the machine that ran this."}
+    name = str(charged.get("name", clock)).replace("_", " ")
+    stages = charged.get("stages", {})
+    medians = ", ".join(f"{stage.replace('_', ' ')} {declared['p50']}" for stage, declared in stages.items())
+    costs = f"Each stage costs what the profile declares (medians in s: {medians})" if medians else "A declared profile"
+    return {"tab": f"Declared: {name}", "inline": f"on the declared profile {name}", "stages": stages,
+            "meaning": f"{costs}; not measured, and the same draws for every system."}
+
+
+def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The rest of the manifest in words: durations as people read them, nested facts as lists."""
+    seconds_of = {"audio_seconds": "audio simulated", "wall_seconds": "time taken"}
+    found: list[tuple[str, str]] = []
+    for name, value in manifest.items():
+        if name in TOLD_ELSEWHERE or value in (None, "", [], {}):
+            continue
+        if name in seconds_of:
+            found.append((seconds_of[name], duration(float(value))))
+        elif name == "speed":
+            found.append(("speed", f"{float(value):.1f} \u00d7 real time"))
+        elif name == "dirty":
+            found.append(("checkout", "changed since the commit" if value else "as committed"))
+        else:
+            found.append((name.replace("_", " "), in_words(value)))
+    return found
+
+
+def in_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(in_words(item) for item in value)
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(seconds / 60, 60)
+    return f"{hours:.0f} h {minutes:.0f} min" if hours else f"{minutes:.1f} min"
+
+
+def own_file(name: str) -> Markup:
+    """A part of the page as it is written; it must not close the element it stands in."""
+    text = (PAGE_FOLDER / name).read_text(encoding="utf-8")
+    assert "</script" not in text and "</style" not in text, name
+    return Markup(text)
+
+
+def script_json(value: object) -> str:
+    """JSON that can stand inside a script element, whatever words it holds."""
+    text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,44 @@
+"use strict";
+// Puts the page together: theme, clock, list, and what the address asks for.
+
+const chosenTheme = address().get("theme");
+if (chosenTheme) document.documentElement.dataset.theme = chosenTheme;
+
+document.getElementById("theme").addEventListener("click", () => {
+  const dark = getComputedStyle(document.documentElement).colorScheme === "dark"
+    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+});
+
+for (const tab of document.querySelectorAll(".tabs button")) {
+  tab.addEventListener("click", () => {
+    setAddress({ clock: tab.dataset.clock === report.clocks[0] ? null : tab.dataset.clock });
+    showClock(tab.dataset.clock);
+  });
+}
+
+document.addEventListener("clock", () => {
+  if (!filters.elements.clock.options.length || filters.elements.clock.value === clock) return;
+  filters.elements.clock.value = clock;
+  showList();
+});
+
+function follow() {
+  const wanted = address(), identity = wanted.get("conversation");
+  if (identity) {
+    openConversation(identity, { compare: wanted.get("compare") === "1", time: wanted.has("t") ? +wanted.get("t") : null, zoom: +(wanted.get("zoom") || 0) });
+  }
+}
+
+showClock(address().get("clock") || byIdentity.get(address().get("conversation"))?.clock);
+setUpFilters();
+showList();
+follow();
+addEventListener("hashchange", follow);
+addEventListener("resize", () => drawPicture(clock));
+addEventListener("beforeprint", () => {
+  for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = false;
+  for (const name of report.clocks) drawPicture(name);
+});
+addEventListener("afterprint", () => showClock(clock));
+document.documentElement.dataset.ready = "1";

@@ -1,0 +1,74 @@
+"""What a laptop client or a notebook imports stays light: floor 0 needs numpy alone."""
+
+import ast
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+FLOOR_0: Final = (
+    "duplex.frame",
+    "duplex.speech",
+    "duplex.schedule",
+    "duplex.conversation",
+    "duplex.recording",
+    "duplex.latency",
+    "duplex.workers",
+    "duplex.wav",
+    "duplex.perturbations",
+    "duplex.telephone",
+    "duplex.replay",
+    "duplex.agents.simple",
+)
+HEAVY: Final = (
+    "torch", "moshi", "transformers", "onnxruntime", "pocketsphinx", "sounddevice", "soundfile", "soxr", "pandas",
+    "pyarrow", "hydra", "omegaconf", "matplotlib", "wandb", "jinja2", "rich", "scipy",
+)
+
+
+def heavy_imports(module: str) -> list[str]:
+    """What of HEAVY a fresh interpreter has loaded after importing `module`."""
+    program = f"import sys, {module}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    return done.stdout.split() if done.returncode == 0 else [done.stderr.strip().splitlines()[-1]]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[str]]:
+    with ThreadPoolExecutor(4) as pool:  # each interpreter is a process of its own
+        return dict(zip(FLOOR_0, pool.map(heavy_imports, FLOOR_0)))
+
+
+@pytest.mark.parametrize("module", FLOOR_0)
+def test_floor_0_imports_nothing_heavy(loaded: dict[str, list[str]], module: str) -> None:
+    assert loaded[module] == []
+
+
+def test_a_heavy_import_would_be_found() -> None:
+    assert "soundfile" in heavy_imports("soundfile")
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of the packages that `path` imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_duplex_never_imports_eval() -> None:
+    paths = sorted((ROOT / "duplex").rglob("*.py"))
+    assert len(paths) > 10
+    assert [path.name for path in paths if "eval" in imported(path)] == []
+
+
+@pytest.mark.parametrize("package", ["duplex", "eval"])
+def test_packages_are_empty_at_the_top(package: str) -> None:
+    assert [str(path) for path in (ROOT / package).rglob("__init__.py") if path.stat().st_size] == []
