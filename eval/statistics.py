@@ -1,12 +1,14 @@
 """Numbers about many occasions, and how far to trust them.
 
 Intervals are percentile bootstraps over conversations, as occasions of one conversation are alike (Efron & Tibshirani,
-1993). No files, no metrics.
+1993). A rate that never varied has no bootstrap; its interval is Wilson's (1927), with conversations as trials: 0 of 12
+is not "0 % for sure". No files, no metrics.
 """
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,6 +63,8 @@ def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
     if len(names) > 1:
         resampled = statistics(sample, members, resamples(len(names), seed), statistic)
         low, high = interval(resampled, resampled)
+        if statistic == "rate" and value in (0.0, 1.0):
+            low, high = wilson(value, len(names))
     return Estimate(finite(value), low, high, len(sample.values), len(names))
 
 
@@ -90,6 +94,9 @@ def paired_difference(first: Sample, second: Sample, statistic: Statistic,
 
     value = differences(np.ones((1, len(common))))[0][0]
     low, high = interval(*differences(resamples(len(common), seed))) if len(common) > 1 else (None, None)
+    if statistic == "rate" and value == low == high == 0.0:
+        high = wilson(0.0, len(common))[1]  # neither was ever better than the other
+        low = -high
     return Estimate(finite(value), low, high, len(first.values), len(common))
 
 
@@ -154,6 +161,15 @@ def interval(lows: np.ndarray, highs: np.ndarray) -> tuple[float | None, float |
         return None, None
     return (finite(lows[math.floor(tail * len(lows))]),
             finite(highs[math.ceil((1.0 - tail) * len(highs)) - 1]))
+
+
+def wilson(rate: float, num_trials: int) -> tuple[float, float]:
+    """Wilson's score interval of `rate` out of `num_trials`."""
+    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2.0)
+    centre = (rate + z * z / (2.0 * num_trials)) / (1.0 + z * z / num_trials)
+    spread = z / (1.0 + z * z / num_trials) * math.sqrt(
+        rate * (1.0 - rate) / num_trials + z * z / (4.0 * num_trials * num_trials))
+    return max(0.0, centre - spread), min(1.0, centre + spread)
 
 
 def within(sample: Sample, conversations: np.ndarray) -> Sample:

@@ -1,12 +1,13 @@
 """Every metric against answers that can be read off a drawing, 100 ms a character."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from drawing import drawn
 
-from duplex.frame import Word
+from duplex.frame import Event, Word
 from duplex.recording import Recording
 from eval.metrics import human
 from eval.metrics.backchannel import continues, false_response, kept
@@ -406,6 +407,7 @@ def test_every_observation_is_of_a_known_metric() -> None:
     timeline = drawn("ttpptt..........iiiiii..............bb..........kk..........ss...............kk" + 40 * ".",
                      ".........############......#############.....########....########", "...x...nine",
                      expects={letter: ("nine",) for letter in "ibks"})
+    timeline = replace(timeline, events=(Event("endpoint", 0.7), Event("answer", 0.9, detail={"llm": 0.2})))
     found = {observation.metric for measure in MEASURES for observation in measure(timeline)}
     assert found | {"task_success", "conversation_failed"} == {metric.observed for metric in METRICS}
 

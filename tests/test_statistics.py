@@ -181,3 +181,16 @@ def test_a_large_comparison_takes_seconds() -> None:
     for statistic in ("median", "rate"):
         estimate(large, statistic)  # type: ignore[arg-type]
     assert time.perf_counter() - started < 2.0
+
+
+def test_a_rate_that_never_varied_is_not_certain() -> None:
+    sample = Sample(np.zeros(24), np.zeros(24, bool), np.repeat(np.arange(12), 2))
+    found = estimate(sample, "rate")
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(0.2425, abs=1e-4)  # Wilson's interval of 0 out of 12
+
+
+def test_two_rates_that_never_varied_may_still_differ() -> None:
+    sample = Sample(np.ones(12), np.zeros(12, bool), np.arange(12))
+    found = paired_difference(sample, sample, "rate")
+    assert (found.value, found.low, found.high) == (0.0, pytest.approx(-0.2425, abs=1e-4), pytest.approx(0.2425, abs=1e-4))

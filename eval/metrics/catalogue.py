@@ -22,6 +22,7 @@ from eval.metrics.interruption import (
 )
 from eval.metrics.occasions import Observation
 from eval.metrics.pause import pause_false_start
+from eval.metrics.stages import in_vain, latency_parts
 from eval.metrics.switch import early_rate, response_rate, switch_latency, zones
 from eval.metrics.task import conversation_failed, task_success
 from eval.timeline import Timeline, timeline
@@ -36,7 +37,7 @@ class Metric:
     Attributes:
         name: as in its observations.
         title: for people.
-        unit: "s" or "share".
+        unit: "s", "share", or what is counted.
         better: "lower", "higher", or "human": the closer to the human value.
         statistic: "median" and "p95" are Kaplan-Meier estimates, "rate" and "mean" averages over occasions.
         explanation: one line.
@@ -47,7 +48,7 @@ class Metric:
 
     name: str
     title: str
-    unit: Literal["s", "share"]
+    unit: Literal["s", "share", "answers"]
     better: Literal["lower", "higher", "human"]
     statistic: Literal["median", "p95", "rate", "mean"]
     explanation: str
@@ -110,13 +111,28 @@ METRICS: Final = (
            "the silent agent speaks up after a backchannel, a cough or side talk"),
     Metric("task_success", "Tasks achieved", "share", "higher", "rate",
            "the agent said all it had to say and nothing it must not", headline=True),
+    Metric("part_endpointing", "Of the latency: endpointing", "s", "lower", "mean",
+           "from the true end of the turn until the agent calls it over"),
+    Metric("part_stt_final", "Of the latency: recognition", "s", "lower", "mean",
+           "waiting for the final text after the turn was called over"),
+    Metric("part_llm", "Of the latency: language", "s", "lower", "mean",
+           "waiting for the reply after the turn was called over"),
+    Metric("part_tts", "Of the latency: synthesis", "s", "lower", "mean",
+           "waiting for the first sentence's sound after the turn was called over"),
+    Metric("part_frame", "Of the latency: frames", "s", "lower", "mean", "waiting for the next 80 ms to begin"),
+    Metric("part_lead", "Of the latency: silence first", "s", "lower", "mean", "silence at the start of the speech"),
+    Metric("part_unexplained", "Of the latency: unexplained", "s", "lower", "mean",
+           "heard, but explained by no stage; beyond 10 ms somebody is wrong"),
+    Metric("prepared_in_vain", "Answers prepared in vain", "answers", "lower", "mean",
+           "answers prepared and not spoken, per answer spoken"),
     Metric("conversation_failed", "Conversations failed", "share", "lower", "rate",
            "the conversation broke off with an error"),
 )
 
 MEASURES: Final[tuple[Callable[[Timeline], list[Observation]], ...]] = (
     switch_latency, response_rate, early_rate, zones, pause_false_start, interruption_eligible, stop_latency, yield_rate,
-    double_talk, interruption_response, recovery_rate, recovery_time, continues, kept, false_response)
+    double_talk, interruption_response, recovery_rate, recovery_time, continues, kept, false_response,
+    latency_parts, in_vain)
 
 
 def metric(name: str) -> Metric:
