@@ -3,37 +3,60 @@
     duplex-bench                                     the embedded full-duplex agent against the tuned cascade
     duplex-bench agent=cascade_livekit seeds=[0,1]   another agent, more seeds
     duplex-bench scenarios=interruptions perturb=noise perturb.snr=15
+    duplex-bench hydra.run.dir=runs/monday           once more: goes on where it was stopped
 """
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from eval.manifest import CHECKOUT, manifest, write_manifest
-from eval.programs import complaint, summarised
+from duplex import programs
+from duplex.build import built
+from duplex.manifest import manifest, read_manifest, write_manifest
+from eval.cast import check_one_of, check_voice
+from eval.manifest import check_resumable, suite_digest
+from eval.programs import say, summarised
 from eval.scenario import Scenario, suite
-from eval.simulation import Conversation, Played, begin, participant, simulate, the_cast
 from eval.scores import write_observations
+from eval.simulation import Conversation, Played, begin, participant, simulate, the_cast
 
 ROLES: Final = ("agent", "baseline")
 
 
-def conversations(config: DictConfig, names: dict[str, str]) -> list[Conversation]:
-    """Every scenario and seed with every system on every clock."""
-    scenarios = suite(list(config.scenarios.files))
-    if only := set(config.scenarios.only):
-        if unknown := only - {scenario.name for scenario in scenarios}:
-            raise ValueError(f"no scenario {', '.join(sorted(unknown))} in {', '.join(config.scenarios.files)}")
-        scenarios = tuple(scenario for scenario in scenarios if scenario.name in only)
-    return [Conversation(role, names[role], clock, scenario, seed)
-            for clock in config.clocks for role in names for seed in config.seeds for scenario in scenarios]
+@dataclass
+class Suite:
+    """See configs/scenarios."""
+
+    files: list[str]
+    only: list[str]
+
+
+@dataclass
+class Settings:
+    """The plain settings in configs/bench.yaml."""
+
+    scenarios: Suite
+    seeds: list[int]
+    max_seconds: float
+    processes: int
+    report: bool
+
+
+def scenarios_of(settings: Settings) -> tuple[Scenario, ...]:
+    scenarios = suite(settings.scenarios.files)
+    only = settings.scenarios.only
+    for name in only:
+        check_one_of(name, {scenario.name: scenario for scenario in scenarios}, "scenario")
+    if not scenarios or not settings.seeds or not settings.max_seconds > 0.0 or settings.processes < 0:
+        raise ValueError("nothing to play: it takes scenarios, seeds, max_seconds above 0 and processes of 0 or more, not "
+                         f"seeds={settings.seeds} max_seconds={settings.max_seconds} processes={settings.processes}")
+    return tuple(scenario for scenario in scenarios if not only or scenario.name in only)
 
 
 def system_names(config: DictConfig) -> dict[str, str]:
@@ -45,12 +68,16 @@ def system_names(config: DictConfig) -> dict[str, str]:
     return names
 
 
-def rehearse(config: DictConfig, names: dict[str, str]) -> None:
+def rehearse(config: DictConfig, names: dict[str, str], scenarios: tuple[Scenario, ...], seeds: list[int]) -> None:
     """Makes everything once: whatever is wrong with the config is said before anything runs, and caches are filled."""
     begin(OmegaConf.to_yaml(config), Path())
-    the_cast()
+    for clock in config.clocks:
+        built(config.clocks[clock])
     for role in names:
         participant(config, role, next(iter(config.clocks)))
+    voices = {the_cast().part(scenario, seed)[0] for scenario in scenarios for seed in seeds}
+    for role, name in names.items():
+        check_voice(str(config[role].get("tts", {}).get("voice", "")), voices, name)
 
 
 def play_all(config: DictConfig, planned: list[Conversation], run: Path, console: Console) -> list[Played]:
@@ -58,46 +85,66 @@ def play_all(config: DictConfig, planned: list[Conversation], run: Path, console
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("conversations", total=len(planned))
-        for one in simulate(config, planned, run, config.processes):
-            played.append(one)
-            progress.advance(task)
-            if one.failure:
-                progress.console.print(f"[red]failed[/] {one.conversation.folder}: {one.failure}")
+        try:
+            for one in simulate(config, planned, run, config.processes):
+                played.append(one)
+                progress.advance(task)
+                if one.failure:
+                    progress.console.print(f"failed {one.conversation.folder}: {one.failure}", markup=False, soft_wrap=True)
+        except KeyboardInterrupt:
+            kept = sum((run / one.folder / "log.json").is_file() for one in planned)
+            raise programs.Stopped(
+                f"stopped: {kept} of {len(planned)} conversations are kept; the same command with hydra.run.dir={run} goes "
+                f"on, duplex-score run={run} scores what there is") from None
     return played
 
 
 def bench(config: DictConfig, run: Path, console: Console) -> None:
-    names = system_names(config)
-    planned = conversations(config, names)
-    rehearse(config, names)
+    settings, names = programs.settings(config, Settings), system_names(config)
+    scenarios = scenarios_of(settings)
+    planned = [Conversation(role, names[role], str(clock), scenario, seed)  # cut short, it still compares like with like
+               for seed in settings.seeds for scenario in scenarios for clock in config.clocks for role in names]
     about = manifest({
-        "name": run.name, **names, "clocks": list(config.clocks), "seeds": list(config.seeds),
-        "suite": list(config.scenarios.files), "command": "duplex-bench " + " ".join(HydraConfig.get().overrides.task),
+        "name": run.name, **names, "clocks": list(config.clocks), "seeds": settings.seeds,
+        "suite": settings.scenarios.files, "suite_digest": suite_digest(scenarios),
+        "command": "duplex-bench " + " ".join(HydraConfig.get().overrides.task),
         "config": OmegaConf.to_container(config, resolve=False)})
+    check_resumable(run, about)
+    rehearse(config, names, scenarios, settings.seeds)
+    if (run / "manifest.json").is_file():
+        about = {**about, "started": read_manifest(run)["started"]}
     write_manifest(about, run)
     started = perf_counter()
     played = play_all(config, planned, run, console)
-    wall, audio = perf_counter() - started, sum(one.seconds for one in played)
+    wall = perf_counter() - started
+    audio = sum(one.seconds for one in played if not one.resumed)
     write_manifest({
         **about, "conversations": len(played), "failures": sum(bool(one.failure) for one in played),
         "audio_seconds": round(audio, 2), "wall_seconds": round(wall, 2), "speed": round(audio / wall, 2)}, run)
     write_observations((row for one in played for row in one.rows), run / "observations.parquet")
-    page = summarised(run, console, report=config.report)
-    console.print(f"{len(played)} conversations, {audio / 60:.1f} min of audio in {wall:.0f} s: "
-                  f"{audio / wall:.1f} times faster than real time on {config.processes or 'all'} cores")
+    headline, page = summarised(run, console, settings.report)
+    say(console, headline)
+    say(console, speed(played, audio, wall, settings.processes))
     if page is not None:
-        console.print(f"report: {page}")
+        say(console, f"report: {page}")
 
 
-@hydra.main(version_base=None, config_path=str(CHECKOUT / "configs"), config_name="bench")
-def program(config: DictConfig) -> None:
-    console = Console()
-    try:
-        bench(config, Path(HydraConfig.get().runtime.output_dir), console)
-    except Exception as error:  # the program's edge: a person reads this, and one line says what would be right
-        console.print(complaint(error), style="red", highlight=False)
-        sys.exit(2)
+def speed(played: list[Played], audio: float, wall: float, processes: int) -> str:
+    if resumed := sum(one.resumed for one in played):
+        before = f" ({resumed} of them were there already)"
+    else:
+        before = ""
+    return (f"{len(played)} conversations{before}, {audio / 60:.1f} min of audio in {wall:.0f} s: "
+            f"{audio / wall:.1f} times faster than real time on {processes or 'all'} cores")
+
+
+def act(config: DictConfig) -> None:
+    bench(config, Path(HydraConfig.get().runtime.output_dir), programs.console())
 
 
 def main() -> None:
-    program()
+    programs.run(act, "bench")
+
+
+if __name__ == "__main__":
+    main()

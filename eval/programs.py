@@ -1,32 +1,40 @@
-"""What the programs share: one clear line for what went wrong, and the summary at the end of a run."""
+"""The end of a run, the same for playing it and for scoring it again: table, report page, and what they say in a sentence."""
 
-import os
 from pathlib import Path
 
-from hydra.errors import HydraException
+import pandas as pd
 from rich.console import Console
 
-from eval.manifest import read_manifest
-from eval.report import write_report
+from duplex.manifest import read_manifest
+from eval.report import clock_words, write_report
+from eval.report_table import rows as report_rows
+from eval.report_table import verdict
 from eval.scores import print_table, read_observations, table, write_table
 
-import pandas as pd
 
+def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, Path | None]:
+    """Writes `table.csv` and `report.html` of a run from its observations and prints the table.
 
-def complaint(error: BaseException) -> str:
-    """What went wrong, without the layers it passed through; with DUPLEX_TRACE=1 the error is raised instead."""
-    if os.environ.get("DUPLEX_TRACE"):
-        raise error
-    while isinstance(error, HydraException) and error.__cause__ is not None:
-        error = error.__cause__  # hydra says where it was instantiating, its cause says what is wrong
-    return f"{type(error).__name__}: {error}"
+    A clock on which the agent has not played yet, in a run that was cut short, has no table.
 
-
-def summarised(run: Path, console: Console, report: bool = True) -> Path | None:
-    """Writes `table.csv` and `report.html` of a run from its observations and prints the table; the page's path."""
+    Returns:
+        The headline of the first clock in a sentence, and the page's path if there is one.
+    """
     about = read_manifest(run)
     observations = read_observations(run / "observations.parquet")
-    tables = [table(observations, about["agent"], about["baseline"], clock) for clock in about["clocks"]]
+    agent, baseline = about["agent"], about.get("baseline")
+    played = set(observations.loc[observations["system"] == agent, "clock"])
+    clocks = [clock for clock in about["clocks"] if clock in played] or about["clocks"][:1]
+    tables = [table(observations, agent, baseline, clock) for clock in clocks]
     write_table(tables, run / "table.csv")
     print_table(pd.concat(tables, ignore_index=True), console)
-    return write_report(run) if report else None
+    if missing := [clock for clock in about["clocks"] if clock not in clocks]:
+        console.print(f"no conversation of {agent} on the clocks {', '.join(missing)}: the run was cut short", markup=False)
+    says = verdict(report_rows(tables[0]), clocks[0], agent, baseline or "")
+    where = clock_words(clocks[0], about)["inline"]
+    return f"{where[:1].upper()}{where[1:]}: {says.opening}", write_report(run) if report else None
+
+
+def say(console: Console, line: str) -> None:
+    """Prints a line as it is: not wrapped, so that paths can be copied."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

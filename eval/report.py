@@ -124,7 +124,8 @@ def rendered(manifest: Mapping[str, Any], table: Sequence[Row], data: Mapping[st
         num_conversations=len(data["conversations"]),
         human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
         explanations={metric.name: metric.explanation for metric in METRICS},
-        facts=facts(manifest), css=own_file("page.css") + own_file("conversations.css"), scripts=[own_file(name) for name in SCRIPTS],
+        facts=facts(manifest), css=own_file("page.css") + own_file("conversations.css"),
+        scripts=[own_file(name) for name in SCRIPTS],
         data=Markup(script_json(data)))
 
 

@@ -4,11 +4,11 @@ A scenario is a template. `drawn` fills it with values of a seed, so that a suit
 nobody has tuned to. Who speaks it is `eval.caller`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-import re
 from typing import Any, Final
 
 import yaml
@@ -18,6 +18,7 @@ from duplex.stages.domain import SLOT, Domain, domain
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
 ACTS: Final = ("turn", "interruption", "correction", "backchannel", "cough", "side_talk")
+CLAIM_FLOOR: Final = ("turn", "interruption", "correction")
 CUES: Final = ("at", "into_agent_turn", "after_agent_turn", "after_silence")
 TURN_GAP: Final = 0.6  # seconds of silence after which a caller takes an agent's turn for over
 PAUSE: Final = re.compile(r"<(\d+(?:\.\d+)?)>")
@@ -120,71 +121,125 @@ def read(file: str) -> tuple[Scenario, ...]:
         raise ValueError(f"no scenarios {file!r}: there are {known}, or give a path that ends in .yaml")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, dict) or not {"category", "domain", "scenarios"} <= data.keys():
         raise ValueError(f"{path} needs category, domain and scenarios")
+    if not isinstance(data["scenarios"], list) or not data["scenarios"]:
+        raise ValueError(f"{path}: scenarios is a list of at least one")
     about = domain(data["domain"])
     return tuple(scenario(given, data["category"], about, path) for given in data["scenarios"])
 
 
 def scenario(given: dict[str, Any], category: str, about: Domain, path: Path) -> Scenario:
-    where = f"{path.name}, scenario {given.get('name', '?')!r}"
+    name = given.get("name", "?") if isinstance(given, dict) else given
+    where = f"{path.name}, scenario {name!r}"
+    known(given, SCENARIO_KEYS, where)
     expect = given.get("expect", {})
-    if unknown := (given.keys() - SCENARIO_KEYS) | (expect.keys() - {"said", "not_said"}):
-        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(SCENARIO_KEYS))}")
-    if not given.get("name") or not given.get("lines"):
+    known(expect, {"said", "not_said"}, f"{where}, expect")
+    if not given.get("name") or not isinstance(given.get("lines"), list) or not given["lines"]:
         raise ValueError(f"{where} needs a name and at least one line")
     made = Scenario(
-        given["name"], category, about.name,
+        str(given["name"]), category, about.name,
         tuple(line(one, index, where) for index, one in enumerate(given["lines"])),
         tuple(response(one, where) for one in given.get("answers", ())),
         given.get("draw", {}), given.get("records", {}),
-        tuple(expect.get("said", ())), tuple(expect.get("not_said", ())), given.get("voice", ""), given.get("rate", ""))
+        phrases(expect, "said", where), phrases(expect, "not_said", where),
+        given.get("voice", ""), given.get("rate", ""))
+    at = [one.seconds for one in made.lines if one.cue == "at"]
+    if at != sorted(at):
+        raise ValueError(f"{where}: lines are said in order, so their times at {', '.join(f'{time:g}' for time in at)} "
+                         "must grow")
+    check_draw(made, about, set(SLOT.findall(str(given))), where)
+    return made
+
+
+def check_draw(made: Scenario, about: Domain, used: set[str], where: str) -> None:
     for name, kind in made.draw.items():
         if kind not in about.values:
             raise ValueError(f"{where}: cannot draw {name!r}: domain {about.name!r} has no {kind!r}, only "
                              f"{', '.join(about.values)}")
-    if undrawn := set(SLOT.findall(str(given))) - made.draw.keys():
+        there_are = len(about.values[kind].choices)
+        if there_are and list(made.draw.values()).count(kind) > there_are:
+            raise ValueError(f"{where}: cannot draw {list(made.draw.values()).count(kind)} different values of "
+                             f"{kind!r}, there are {there_are}")
+    if undrawn := used - made.draw.keys():
         raise ValueError(f"{where}: {', '.join(sorted(undrawn))} stands behind a $ but is not drawn")
-    return made
 
 
 def line(given: dict[str, Any], index: int, where: str) -> Line:
-    if unknown := given.keys() - LINE_KEYS:
-        raise ValueError(f"{where}, line {index + 1}: unknown {', '.join(sorted(unknown))}; "
-                         f"known are {', '.join(sorted(LINE_KEYS))}")
+    where = f"{where}, line {index + 1}"
+    known(given, LINE_KEYS, where)
     cues = [cue for cue in CUES if cue in given]
     if len(cues) != 1:
-        raise ValueError(f"{where}, line {index + 1}: cue {given.get('say', '')!r} needs one of {', '.join(CUES)}, "
+        raise ValueError(f"{where}: cue {given.get('say', '')!r} needs one of {', '.join(CUES)}, "
                          f"not {' and '.join(cues) or 'none'}")
-    cue, seconds = cues[0], given[cues[0]]
-    if not isinstance(seconds, int | float) or seconds < 0.0:
-        raise ValueError(f"{where}, line {index + 1}: {cue} is seconds >= 0, not {seconds!r}")
+    cue = cues[0]
+    seconds = cue_seconds(cue, given[cue], index, where)
+    act = act_of(given, "interruption" if cue == "into_agent_turn" else "turn", where)
+    say = "" if act == "cough" else spoken(given.get("say"), act, where)
+    return Line(say, cue, seconds, act, phrases(given, "expects", where), bool(given.get("answer", act in CLAIM_FLOOR)))
+
+
+def cue_seconds(cue: str, seconds: object, index: int, where: str) -> float:
+    """The time of a cue, if a caller can keep it."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.0 <= seconds < float("inf"):
+        raise ValueError(f"{where}: {cue} is seconds >= 0, not {seconds!r}")
     if cue == "after_agent_turn" and seconds < TURN_GAP:
-        raise ValueError(f"{where}, line {index + 1}: a caller knows that a turn is over after {TURN_GAP} s of silence, "
+        raise ValueError(f"{where}: a caller knows that a turn is over after {TURN_GAP} s of silence, "
                          f"so after_agent_turn: {seconds} cannot be played; use into_agent_turn to be earlier")
     if cue in ("into_agent_turn", "after_agent_turn") and index == 0:
         raise ValueError(f"{where}: the first line cannot wait for the agent's turn: the caller opens the call; "
                          "use at or after_silence")
-    act = given.get("act", "interruption" if cue == "into_agent_turn" else "turn")
-    if act not in ACTS:
-        raise ValueError(f"{where}, line {index + 1}: act {act!r} is not one of {', '.join(ACTS)}")
-    if not given.get("say") and act != "cough":
-        raise ValueError(f"{where}, line {index + 1}: a {act} needs something to say")
-    floor = act in ("turn", "interruption", "correction")
-    return Line(given.get("say", ""), cue, float(seconds), act, tuple(given.get("expects", ())),
-                bool(given.get("answer", floor)))
+    return float(seconds)
 
 
 def response(given: dict[str, Any], where: str) -> Response:
-    if unknown := given.keys() - ANSWER_KEYS:
-        raise ValueError(f"{where}, answers: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(ANSWER_KEYS))}")
+    where = f"{where}, answers"
+    known(given, ANSWER_KEYS, where)
     if not given.get("to") or not given.get("say"):
-        raise ValueError(f"{where}, answers: each needs to (phrases of the agent) and say")
-    say = [given["say"]] if isinstance(given["say"], str) else given["say"]
-    return Response(tuple(given["to"]), tuple(say), given.get("act", "turn"), int(given.get("times", 3)),
-                    tuple(given.get("expects", ())))
+        raise ValueError(f"{where}: each needs to (phrases of the agent) and say")
+    act = act_of(given, "turn", where)
+    wordings = given["say"] if isinstance(given["say"], list) else [given["say"]]
+    times = given.get("times", 3)
+    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+        raise ValueError(f"{where}: times is how often at most, 1 or more, not {times!r}")
+    return Response(phrases(given, "to", where), tuple(spoken(say, act, where) for say in wordings), act, times,
+                    phrases(given, "expects", where))
+
+
+def known(given: object, keys: set[str], where: str) -> None:
+    """Complains about whatever a part of a scenario has beyond `keys`."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{where}: {given!r} needs keys, of {', '.join(sorted(keys))}")
+    if unknown := {str(key) for key in given} - keys:
+        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(keys))}")
+
+
+def act_of(given: Mapping[str, Any], usual: str, where: str) -> str:
+    act = given.get("act", usual)
+    if act not in ACTS:
+        raise ValueError(f"{where}: act {act!r} is not one of {', '.join(ACTS)}")
+    return str(act)
+
+
+def spoken(say: object, act: str, where: str) -> str:
+    """What is said, if a synthesiser can say it: "<0.8>" stands between words."""
+    if say is None or say == "":
+        raise ValueError(f"{where}: a {act} needs something to say")
+    if not isinstance(say, str):
+        raise ValueError(f"{where}: say is words, not {say!r}; put quotes around yes, no and numbers")
+    parts = PAUSE.split(say)[::2]
+    if not all(part.strip() for part in parts) or any(mark in part for part in parts for mark in "<>"):
+        raise ValueError(f"{where}: in {say!r}, a pause stands between words and is written <0.8>, in seconds")
+    return say
+
+
+def phrases(given: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    listed = given.get(key, ())
+    if not isinstance(listed, list | tuple) or not all(isinstance(one, str) and one for one in listed):
+        raise ValueError(f"{where}: {key} is a list of phrases, not {listed!r}")
+    return tuple(listed)
 
 
 def drawn(template: Scenario, seed: int) -> Scenario:

@@ -3,21 +3,20 @@
     duplex-score run=runs/2026-01-31_12-00-00-incremental
 """
 
-import sys
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
+from duplex import programs
+from duplex.manifest import read_manifest
 from duplex.recording import load
-from eval.manifest import CHECKOUT, read_manifest
-from eval.programs import complaint, summarised
+from eval.programs import say, summarised
 from eval.scores import rows, write_observations
 
 
-def score(run: Path, console: Console, report: bool) -> Path | None:
+def score(run: Path, console: Console, report: bool) -> None:
     """Observations, table and report of a run, from its recordings alone."""
     read_manifest(run)
     folders = sorted(path.parent for path in run.glob("conversations/**/log.json"))
@@ -26,20 +25,20 @@ def score(run: Path, console: Console, report: bool) -> Path | None:
     shown = track(folders, "scoring", console=console, disable=not console.is_terminal)
     observed = [row for folder in shown for row in rows(load(folder), folder.relative_to(run))]
     write_observations(observed, run / "observations.parquet")
-    return summarised(run, console, report)
-
-
-@hydra.main(version_base=None, config_path=str(CHECKOUT / "configs"), config_name="score")
-def program(config: DictConfig) -> None:
-    console = Console()
-    try:
-        page = score(Path(config.run), console, config.report)
-    except Exception as error:  # the program's edge: a person reads this, and one line says what would be right
-        console.print(complaint(error), style="red", highlight=False)
-        sys.exit(2)
+    headline, page = summarised(run, console, report)
+    say(console, headline)
+    say(console, f"{len(folders)} conversations scored")
     if page is not None:
-        console.print(f"report: {page}")
+        say(console, f"report: {page}")
+
+
+def act(config: DictConfig) -> None:
+    score(Path(str(config.run)), programs.console(), bool(config.report))
 
 
 def main() -> None:
-    program()
+    programs.run(act, "score")
+
+
+if __name__ == "__main__":
+    main()

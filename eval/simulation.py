@@ -7,17 +7,22 @@ which process plays it, nor on what was played there before.
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
-from duplex.recording import Recording, save
+from duplex.frame import Frame
+from duplex.recording import Recording, load, save
 from eval.cast import Cast
 from eval.scenario import Scenario, drawn
 from eval.scores import rows
@@ -46,20 +51,48 @@ class Conversation:
 
 
 class Played(NamedTuple):
-    """What became of it."""
+    """What became of it; `resumed` if it had been played before."""
 
     conversation: Conversation
     seconds: float
     failure: str | None
     rows: list[dict[str, Any]]
+    resumed: bool = False
 
 
 def simulate(config: DictConfig, conversations: Sequence[Conversation], run: Path, processes: int) -> Iterator[Played]:
-    """Plays, saves and scores; yields in the order of completion."""
+    """Plays, saves and scores; yields in the order of completion. What lies in `run` already is only scored.
+
+    Raises:
+        OSError: a recording cannot be saved; what was saved before stays, and nothing more is played.
+    """
     workers = min(processes or os.cpu_count() or 1, len(conversations))
-    with ProcessPoolExecutor(workers, get_context("spawn"), begin, (OmegaConf.to_yaml(config), run)) as pool:
-        for future in as_completed([pool.submit(play, conversation) for conversation in conversations]):
+    context = get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(workers, context, begin, (OmegaConf.to_yaml(config), run, stop))
+    with deaf_to_interrupts():  # what it starts stays deaf: this process decides when all stop
+        futures = [pool.submit(play, conversation) for conversation in conversations]
+    try:
+        for future in as_completed(futures):
             yield future.result()
+    except BaseException:  # also Ctrl-C, and whoever reads no further
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Ignores Ctrl-C meanwhile, and for good in processes that are started meanwhile."""
+    if current_thread() is not main_thread():  # a notebook's other thread hears no Ctrl-C anyway
+        yield
+        return
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
 
 
 class Stage(NamedTuple):
@@ -67,43 +100,48 @@ class Stage(NamedTuple):
 
     config: DictConfig
     run: Path
+    stop: Event | None
 
 
 STAGE: list[Stage] = []  # one per process, set by `begin`
 
 
-def begin(config: str, run: Path) -> None:
+def begin(config: str, run: Path, stop: Event | None = None) -> None:
     """Prepares this process to play; `config` as YAML, which travels between processes and keeps interpolations."""
     made = OmegaConf.create(config)
     assert isinstance(made, DictConfig)
-    STAGE[:] = [Stage(made, run)]
+    STAGE[:] = [Stage(made, run, stop)]
 
 
 def play(conversation: Conversation) -> Played:
     """Plays one conversation in this process; a failing participant is a counted failure, not the end of the run."""
-    config, run = STAGE[0]
-    cast = the_cast()
-    scenario = drawn(conversation.scenario, conversation.seed)
-    voice, rate = cast.part(scenario, conversation.seed)
-    facts = {
-        "scenario": scenario.name, "category": scenario.category, "domain": scenario.domain,
-        "system": conversation.system, "clock": conversation.clock, "voice": voice, "rate": rate,
-        "expect": {"said": list(scenario.said), "not_said": list(scenario.not_said)}}
+    config, run, _ = STAGE[0]
+    folder = run / conversation.folder
+    if (folder / "log.json").is_file():
+        return scored(conversation, load(folder), resumed=True)
+    caller = the_cast().caller(drawn(conversation.scenario, conversation.seed), conversation.seed)
+    facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
     try:
         recording = converse(
-            cast.caller(scenario, conversation.seed), system(conversation.role, conversation.clock),
-            prompt=scenario.prompt, seed=conversation.seed, max_seconds=config.max_seconds, facts=facts)
+            caller, system(conversation.role, conversation.clock), prompt=caller.prompt, seed=conversation.seed,
+            max_seconds=config.max_seconds, watch=stop_when_told, facts=facts)
     except ConversationFailed as failed:
         recording = failed.recording
-    return kept(conversation, recording, run)
+    save(recording, folder)
+    return scored(conversation, recording)
 
 
-def kept(conversation: Conversation, recording: Recording, run: Path) -> Played:
-    save(recording, run / conversation.folder)
-    return Played(conversation, recording.seconds, recording.failure, rows(recording, conversation.folder))
+def stop_when_told(frame: int, from_user: Frame, from_agent: Frame) -> None:
+    stop = STAGE[0].stop
+    if stop is not None and stop.is_set():
+        raise KeyboardInterrupt  # no failure of this conversation, which will be played anew
 
 
-@lru_cache(maxsize=None)
+def scored(conversation: Conversation, recording: Recording, resumed: bool = False) -> Played:
+    return Played(conversation, recording.seconds, recording.failure, rows(recording, conversation.folder), resumed)
+
+
+@cache
 def system(role: str, clock: str) -> Participant:
     """The agent or the baseline on a clock; loaded once per process."""
     return participant(STAGE[0].config, role, clock)
@@ -111,7 +149,7 @@ def system(role: str, clock: str) -> Participant:
 
 @lru_cache(maxsize=1)
 def the_cast() -> Cast:
-    cast: Cast = instantiate(STAGE[0].config.user)
+    cast: Cast = built(STAGE[0].config.user)
     return cast
 
 
@@ -119,6 +157,6 @@ def participant(config: DictConfig, role: str, clock: str) -> Participant:
     """Makes what the config calls `role`, charged by `clock`, behind the configured perturbation."""
     charged = config.copy()
     charged.latency = config.clocks[clock]
-    agent = instantiate(charged[role])
-    perturbed: Participant = instantiate(charged.perturb)(agent)
+    agent = built(charged[role])
+    perturbed: Participant = built(charged.perturb)(agent)
     return perturbed

@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
+import exact
 import numpy as np
 import pytest
 from says import bursts
@@ -21,7 +22,14 @@ from duplex.perturbations import Babble, Delay, Noise, SelfEcho, TelephoneLine, 
 from duplex.recording import FULL_SCALE, Recording, save
 from duplex.replay import Replay
 from duplex.speech import Speech, frames
+from duplex.stages.domain import domain
+from duplex.stages.endpoint import Completion, TwoStage
+from duplex.stages.language_model import LanguageModel, language_model
+from duplex.stages.stt import Oracle, Sphinx
+from duplex.stages.vad import SileroVad
 from duplex.wav import write_pcm16
+from eval.caller import Caller
+from eval.scenario import Line, Scenario
 
 
 @cache
@@ -52,6 +60,28 @@ PERTURBATIONS: Final[dict[str, Callable[[Participant], Participant]]] = {
     "telephone in noise with delay": lambda agent: Delay(Noise(TelephoneLine(agent))),
 }
 
+@cache
+def model() -> LanguageModel:
+    return language_model(domain("optician").sentences())
+
+
+def real_cascade() -> Participant:
+    """What `agent=cascade` is, on the ideal clock."""
+    return exact.cascade(vad=SileroVad(), recogniser=Sphinx(domain("optician").sentences()),
+                         endpointing=TwoStage(model()))
+
+
+def real_incremental() -> Participant:
+    return exact.incremental(vad=SileroVad(), recogniser=Sphinx(domain("optician").sentences()),
+                             completion=Completion(model()))
+
+
+def caller() -> Participant:
+    line = partial(Line, cue="at", act="turn")
+    return Caller(Scenario("call", "smooth", "optician", (line("is there parking", seconds=0.5),
+                                                          line("thanks goodbye", seconds=4.5))), exact.Voice())
+
+
 PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "echo": simple.Echo,
     "slow echo": partial(simple.Echo, 0.777),
@@ -62,6 +92,11 @@ PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "yields": simple.Yields,
     "never answers": simple.NeverAnswers,
     "late": simple.Late,
+    "cascade": lambda: exact.cascade(recogniser=Oracle(0.2)),
+    "incremental": lambda: exact.incremental(recogniser=Oracle(0.2)),
+    "cascade with real parts": real_cascade,
+    "incremental with real parts": real_incremental,
+    "caller": caller,
     "replayed file": lambda: Replay(sound_file(), tail=20.0),
     "replayed recording": lambda: Replay(recorded(), tail=20.0),
     **{f"{name} around echo": partial(lambda around: around(simple.Echo()), around)

@@ -1,4 +1,4 @@
-"""What a laptop client or a notebook imports stays light: floor 0 needs numpy alone."""
+"""What a laptop client or a notebook imports stays light: floor 0 needs numpy alone, and pyyaml for data."""
 
 import ast
 import subprocess
@@ -23,6 +23,18 @@ FLOOR_0: Final = (
     "duplex.telephone",
     "duplex.replay",
     "duplex.agents.simple",
+    "duplex.stages.domain",
+    "duplex.stages.llm",
+    "duplex.stages.manager",
+    "duplex.stages.endpoint",
+    "duplex.stages.backchannel",
+    "duplex.stages.mouth",
+    "eval.scenario",
+    "eval.caller",
+    "eval.activity",
+    "eval.timeline",
+    "eval.statistics",
+    "eval.metrics.catalogue",
 )
 HEAVY: Final = (
     "torch", "moshi", "transformers", "onnxruntime", "pocketsphinx", "sounddevice", "soundfile", "soxr", "pandas",
@@ -67,6 +79,10 @@ def test_duplex_never_imports_eval() -> None:
     paths = sorted((ROOT / "duplex").rglob("*.py"))
     assert len(paths) > 10
     assert [path.name for path in paths if "eval" in imported(path)] == []
+
+
+def test_scoring_needs_no_torch_and_no_speech_parts() -> None:
+    assert not {"torch", "moshi", "transformers", "onnxruntime", "pocketsphinx"} & set(heavy_imports("eval.score"))
 
 
 @pytest.mark.parametrize("package", ["duplex", "eval"])

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-
 from drawing import drawn
+
 from duplex.frame import Event
 from eval.metrics.stages import in_vain, latency_parts
 from eval.timeline import Timeline

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from duplex.conversation import Prompt
 from duplex.frame import Frame
 from duplex.stages.answer import Answer
-from duplex.stages.backchannel import claims_floor
+from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
 from duplex.stages.endpoint import Endpointing
 from duplex.stages.llm import Dialogue
@@ -82,6 +82,7 @@ class Cascade:
         self.mouth.reset()
         self.guess: Answer | None = None  # prepared ahead of the endpoint
         self.answer: Answer | None = None  # to what was said last
+        self.overlaps = False  # the user began to speak while the agent spoke
         self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the turn was called over
@@ -90,13 +91,19 @@ class Cascade:
         self.worker.tick()
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.begin_listening()
-        if self.ears.in_utterance and self.mouth.speaking and not self.yielded:
+        if self.ears.in_utterance and self.speaking and not self.yielded:
             self.mind_the_user()
         if self.ears.in_utterance:
             self.prepare()
             self.endpoint()
         self.speak()
+        assert self.ears.in_utterance or not self.mouth.paused, "who holds its speech listens"
         return self.mouth.frame()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether more of the answer is to come, be it held or not synthesised yet."""
+        return self.mouth.speaking or self.answer is not None and self.answer.unfinished
 
     @property
     def heard(self) -> str:
@@ -105,6 +112,7 @@ class Cascade:
     def begin_listening(self) -> None:
         """The user begins to speak: what was not said yet waits, and is answered together with what comes."""
         self.mouth.note("user_speech")
+        self.overlaps = self.speaking
         self.yielded = False
         if self.answer is not None and not self.answer.spoken:
             self.carried = self.answer.text
@@ -137,18 +145,23 @@ class Cascade:
     def yield_floor(self) -> None:
         self.mouth.note("barge_in", heard=self.ears.hypothesis)
         self.yielded = True
-        onset = self.worker.now - self.ears.detector.speech_seconds
-        if self.answer is not None and self.answer.hasty(onset):
+        if self.answer is not None and self.answer.hasty(self.ears.onset):
             self.carried = self.answer.text
-            self.mouth.stop()
-        if not self.barge_in.confirm:
-            self.mouth.stop()
+            self.dialogue.retract()
+            self.fall_silent()
+        elif not self.barge_in.confirm:
+            self.fall_silent()
+
+    def fall_silent(self) -> None:
+        """Drops the answer, with the sentences that are still being synthesised."""
+        self.mouth.stop()
+        self.answer = None
 
     def prepare(self) -> None:
         """Answers a hypothesis that has settled before its turn is over, on the chance that it stays."""
         if self.prepare_after is None or not self.heard or self.ears.stable_seconds < self.prepare_after:
             return
-        if self.mouth.speaking and not self.yielded or self.guess is not None and self.guess.text == self.heard:
+        if self.speaking and not self.yielded or self.guess is not None and self.guess.text == self.heard:
             return
         if self.guess is not None:
             self.drop(self.guess)
@@ -160,25 +173,35 @@ class Cascade:
         silence = self.ears.detector.silence_seconds
         if self.ears.detector.speaking or silence < self.endpointing.patience(self.heard, self.dialogue):
             return
-        if self.trust_partial and not self.ears.settled:
+        undecided = self.speaking or self.overlaps and not self.yielded  # "uh huh" or "wait": the words will tell
+        if (self.trust_partial or undecided) and not self.ears.settled:
             return  # the last words are still on their way
-        if self.mouth.speaking and self.meant_nothing:
-            self.mouth.note("backchannel", heard=self.heard)
-            self.ears.finish()
-            self.mouth.resume(sentence=self.yielded)
+        if self.overlaps and self.meant_nothing:
+            self.go_on()
             return
-        self.mouth.stop()
+        if self.speaking and not self.yielded:
+            self.yield_floor()
+        self.fall_silent()
         self.mouth.note("endpoint", heard=self.heard, silence=silence)
         self.over_at = self.worker.now
         self.answer = self.chosen_answer()
         self.guess = None
         self.carried = ""
 
+    def go_on(self) -> None:
+        """Nothing was wanted of the agent: it says the rest of its answer."""
+        self.mouth.note("backchannel", heard=self.heard)
+        self.ears.finish()
+        self.mouth.resume(sentence=self.yielded)
+        if self.guess is not None:
+            self.drop(self.guess)
+            self.guess = None
+
     @property
     def meant_nothing(self) -> bool:
         """What was said into the agent's speech needs no answer: a backchannel, a cough, talk to somebody else."""
         if self.yielded:
-            return self.dialogue.meaning(self.heard) is None
+            return self.speaking and aside(self.heard, self.dialogue)
         return not self.ears.hypothesis or self.barge_in.ignore_backchannels and not self.wants_floor
 
     def chosen_answer(self) -> Answer:

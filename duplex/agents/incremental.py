@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from duplex.conversation import Prompt
 from duplex.frame import Frame
 from duplex.stages.answer import Answer
-from duplex.stages.backchannel import claims_floor
+from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
 from duplex.stages.endpoint import Endpointing
 from duplex.stages.llm import Dialogue
@@ -28,8 +28,8 @@ class Yielding:
     """How it behaves when the user speaks while it speaks.
 
     Attributes:
-        longest_backchannel: seconds; who speaks longer wants the floor, whatever the words. 95 % of Switchboard's
-            backchannels are shorter than 0.74 s.
+        longest_backchannel: seconds; who speaks longer wants the floor, unless all that was understood is "uh huh".
+            95 % of Switchboard's backchannels are shorter than 0.74 s.
         resume_after: seconds of silence after which it goes on, if nothing but a backchannel was heard by then.
     """
 
@@ -75,6 +75,7 @@ class Incremental:
         self.mouth.reset()
         self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer
         self.answer: Answer | None = None  # to what was said last
+        self.overlaps = False  # the user began to speak while the agent spoke
         self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the floor was free
@@ -84,13 +85,19 @@ class Incremental:
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.give_way()
         if self.ears.in_utterance:
-            if self.mouth.speaking and not self.yielded:
+            if self.speaking and not self.yielded:
                 self.keep_or_yield()
             else:
                 self.prepare()
                 self.take_floor()
         self.speak()
+        assert self.ears.in_utterance or not self.mouth.paused, "who holds its speech listens"
         return self.mouth.frame()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether more of the answer is to come, be it held or not synthesised yet."""
+        return self.mouth.speaking or self.answer is not None and self.answer.unfinished
 
     @property
     def heard(self) -> str:
@@ -99,18 +106,20 @@ class Incremental:
     def give_way(self) -> None:
         """The user begins to speak: hold everything, decide later."""
         self.mouth.note("user_speech")
+        self.overlaps = self.speaking
         self.yielded = False
-        if self.mouth.speaking:
+        if self.speaking:
             self.mouth.pause()
             self.mouth.note("hold")
         elif self.answer is not None and not self.answer.spoken:
             self.carried = self.answer.text
+            self.mouth.note("discard", heard=self.answer.text)
             self.answer = None
 
     def keep_or_yield(self) -> None:
         """Tells a backchannel from a barge-in by its words as they come, and by its length before they come."""
         detector, hypothesis = self.ears.detector, self.ears.hypothesis
-        if claims_floor(hypothesis, detector.speech_seconds, self.yielding.longest_backchannel, self.dialogue):
+        if self.wants_floor:
             self.yield_floor()
         elif detector.speaking and not self.mouth.paused:
             self.mouth.pause()
@@ -123,18 +132,34 @@ class Incremental:
                 self.mouth.note("backchannel", heard=hypothesis)
                 self.ears.finish()
 
+    @property
+    def wants_floor(self) -> bool:
+        """Whether what the user says into the agent's speech is more than a backchannel."""
+        return claims_floor(self.ears.hypothesis, self.ears.detector.speech_seconds,
+                            self.yielding.longest_backchannel, self.dialogue)
+
     def yield_floor(self) -> None:
         self.mouth.note("barge_in", heard=self.ears.hypothesis)
         self.mouth.pause()
         self.yielded = True
-        if self.answer is not None and self.answer.hasty(self.worker.now - self.ears.detector.speech_seconds):
+        if self.answer is not None and self.answer.hasty(self.ears.onset):
             self.carried = self.answer.text
-            self.mouth.stop()
+            self.dialogue.retract()
+            self.forget_prepared()
+            self.fall_silent()
+
+    def fall_silent(self) -> None:
+        """Drops the answer, with the sentences that are still being synthesised."""
+        self.mouth.stop()
+        self.answer = None
 
     def prepare(self) -> None:
         """Answers every new meaning, and what the words will likely come to, so that the answer is there first."""
         likely = self.dialogue.continuations(self.heard) if self.predict and self.heard else ()
-        for text in (self.heard, *likely):
+        self.prepare_for((self.heard, *likely))
+
+    def prepare_for(self, texts: tuple[str, ...]) -> None:
+        for text in texts:
             meaning = self.dialogue.meaning(text)
             if meaning is None or meaning in self.prepared or len(self.prepared) >= self.max_prepared:
                 continue
@@ -150,16 +175,23 @@ class Incremental:
         if not settled and silence < self.completion.patience("", self.dialogue):
             return  # the last words are still on their way
         meaning = self.dialogue.meaning(heard)
+        if self.overlaps and not self.yielded and not self.wants_floor:  # the agent was done before it was over
+            self.mouth.note("backchannel", heard=heard)
+            self.ears.finish()
+            return
         final = self.ears.finish()
-        if self.mouth.speaking and meaning is None:  # talk to somebody else: start the sentence again
+        if self.speaking and aside(heard, self.dialogue):  # talk to somebody else: start the sentence again
             self.mouth.resume(sentence=True)
             self.mouth.note("resume", heard=heard)
             return
-        self.mouth.stop()
+        self.fall_silent()
         self.mouth.note("endpoint", heard=heard, silence=silence)
         self.over_at = self.worker.now
-        ready = self.prepared.pop(meaning, None)
-        self.answer = ready or Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
+        if settled and meaning in self.prepared:
+            self.answer = self.prepared.pop(meaning)
+            self.answer.heard = heard
+        else:
+            self.answer = Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
         self.carried = ""
 
     def speak(self) -> None:
@@ -176,9 +208,12 @@ class Incremental:
 
     def look_ahead(self) -> None:
         """The dialogue moved on: what was prepared is stale, what comes next can be prepared."""
+        self.forget_prepared()
+        if self.predict:
+            self.prepare_for(self.dialogue.continuations(""))
+
+    def forget_prepared(self) -> None:
+        """Work in vain, counted."""
         for stale in self.prepared.values():
             self.mouth.note("discard", heard=stale.text)
         self.prepared = {}
-        for likely in self.dialogue.continuations("") if self.predict else ():
-            self.prepared[self.dialogue.meaning(likely)] = Answer(likely, self.dialogue, self.tts, self.worker)
-            self.mouth.note("prepare", heard=likely)

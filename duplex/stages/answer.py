@@ -19,7 +19,8 @@ class Answer:
     """One answer.
 
     Args:
-        heard: text, or the job that will bring the final text of the utterance.
+        heard: text, or the job that will bring the final text of the utterance; an answer prepared for other words of
+            the same meaning is given the ones that were said in the end.
         hypothesis: what was understood so far, where `heard` is a job.
         prefix: said before, and answered together with it.
 
@@ -58,6 +59,11 @@ class Answer:
     @property
     def ready(self) -> bool:
         return self.first.done
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether sentences are still to be handed over."""
+        return bool(self.rest)
 
     def speak(self, mouth: Mouth, since: float) -> None:
         """Begins to say it; logs what each stage added after the turn was called over at `since` seconds."""

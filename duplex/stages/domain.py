@@ -3,18 +3,20 @@
 Data only. Who understands and answers is `duplex.stages.manager`; what a call must achieve is `eval`'s business.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from random import Random
-import re
 from typing import Any, Final
 
 import yaml
 
 FOLDER: Final = Path(__file__).parents[1] / "domains"
 DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SECTIONS: Final = frozenset(("name", "role", "values", "talk", "intents", "say"))
 SLOT: Final = re.compile(r"\$(\w+)")  # "$day at $time"; braces would mean something to YAML
 
 
@@ -59,6 +61,9 @@ class Intent:
     key: str = ""
     unknown: str = ""
     refused: str = ""
+
+
+INTENT_KEYS: Final = frozenset(one.name for one in fields(Intent)) - {"name"}
 
 
 @dataclass(frozen=True)
@@ -119,19 +124,24 @@ def domain(name: str) -> Domain:
     """The domain called `name` in `duplex/domains`, or in the YAML file that `name` is a path to.
 
     Raises:
-        ValueError: when there is none, or a phrase names a slot that has no values.
+        ValueError: when there is none, or something is missing, unknown or contradictory in it.
     """
     path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise ValueError(f"no domain {name!r}: there is {known}, or give a path that ends in .yaml")
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict) or SECTIONS - data.keys():
+        raise ValueError(f"{path} needs {', '.join(sorted(SECTIONS))}")
+    if missing := {"lost", "offer"} - data["say"].keys():
+        raise ValueError(f"{path}: say needs {' and '.join(sorted(missing))}")
     values = {slot: parsed_values(given) for slot, given in data["values"].items()}
-    intents = {key: intent(key, given) for key, given in data["intents"].items()}
+    intents = {key: intent(key, given, f"{path}: intent {key!r}") for key, given in data["intents"].items()}
     for one in intents.values():
-        for phrase in one.phrases:
-            if unknown := set(SLOT.findall(phrase)) - values.keys():
-                raise ValueError(f"{path}: intent {one.name!r} says {phrase!r}, but {unknown} has no values")
+        check(one, values, intents, f"{path}: intent {one.name!r}")
     talk = {kind: tuple(phrases) for kind, phrases in data["talk"].items()}
     phrases = [phrase for one in intents.values() for phrase in one.phrases]
     phrases += [phrase for group in talk.values() for phrase in group]
@@ -142,11 +152,33 @@ def parsed_values(given: Any) -> Values:  # YAML: {digits: 5} or a list of choic
     return Values(digits=given["digits"]) if isinstance(given, dict) else Values(choices=tuple(given))
 
 
-def intent(name: str, given: dict[str, Any]) -> Intent:  # YAML holds values of several types
-    fields = {**given, "keys": tuple(frozenset(key.split()) for key in given["keys"])}
+def intent(name: str, given: dict[str, Any], where: str) -> Intent:  # YAML holds values of several types
+    if missing := {"phrases", "keys", "answer"} - given.keys():
+        raise ValueError(f"{where} needs {', '.join(sorted(missing))}")
+    if unknown := given.keys() - INTENT_KEYS:
+        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(INTENT_KEYS))}")
+    parsed = {**given, "keys": tuple(frozenset(key.split()) for key in given["keys"])}
     for listed in ("phrases", "slots"):
-        fields[listed] = tuple(given.get(listed, ()))
-    return Intent(name, **fields)
+        parsed[listed] = tuple(given.get(listed, ()))
+    return Intent(name, **parsed)
+
+
+def check(one: Intent, values: Mapping[str, Values], intents: Mapping[str, Intent], where: str) -> None:
+    """That an intent can be spoken, asked for and refused."""
+    for phrase in one.phrases:
+        if unknown := set(SLOT.findall(phrase)) - values.keys():
+            raise ValueError(f"{where} says {phrase!r}, but {', '.join(sorted(unknown))} has no values")
+    if unknown := set(one.slots) - values.keys():
+        raise ValueError(f"{where} needs {', '.join(sorted(unknown))}, which has no values")
+    for count in range(1, len(one.slots) + 1):
+        for missing in combinations(one.slots, count):
+            if "+".join(missing) not in one.ask:
+                raise ValueError(f"{where} does not ask for {'+'.join(missing)}")
+    if one.key and (one.key not in one.slots or not one.unknown):
+        raise ValueError(f"{where}: its key {one.key!r} must be one of its slots, and unknown says what to say without")
+    after_no = one.refused or one.name
+    if one.confirm and (after_no not in intents or not intents[after_no].slots):
+        raise ValueError(f"{where}: a no to confirm leads to {after_no!r}, which has no slots to ask for")
 
 
 def caller_sentences(name: str) -> list[str]:

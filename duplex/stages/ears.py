@@ -4,6 +4,7 @@ They say who is speaking, since when, and what was understood so far. When a tur
 """
 
 from collections import deque
+from functools import partial
 from typing import Final
 
 from duplex.frame import FRAME_SECONDS, Frame
@@ -21,6 +22,7 @@ class Ears:
     Attributes:
         detector: whether it speaks, and for how long.
         in_utterance: from the detected onset until `finish`.
+        onset: when the utterance began, seconds on the worker's clock.
         hypothesis: what was understood of this utterance so far, as late as the recogniser's stream is.
         stable_seconds: since `hypothesis` last changed.
         settled: `hypothesis` covers all speech up to its last sound.
@@ -38,12 +40,15 @@ class Ears:
         self.detector.reset()
         self.recogniser.reset(seed)
         self.recent: deque[Frame] = deque(maxlen=PRE_ROLL_FRAMES)
-        self.finishing: Job[str] | None = None
+        self.finishing: Job[str] | None = None  # the recogniser is still busy with the last utterance
         self.frame = 0
         self.in_utterance = False
+        self.onset = 0.0
+        self.expected_digits = 0
         self.listen_anew()
 
     def listen_anew(self) -> None:
+        self.waiting: list[Frame] = []  # for the recogniser
         self.hypothesis = ""
         self.stable_seconds = 0.0
         self.pending: deque[tuple[float, int, str]] = deque()  # (when it arrives, frame it covers, text)
@@ -61,32 +66,52 @@ class Ears:
         self.detector.hear(self.vad.hear(heard))
         if self.detector.silence_seconds < FRAME_SECONDS:
             self.last_speech_frame = self.frame
-        if self.in_utterance:
-            self.understand(self.recogniser.hear(heard))
-            return False
-        if self.detector.speaking and (self.finishing is None or self.finishing.done):
+        begins = self.detector.speaking and not self.in_utterance
+        if begins:
             self.begin(expected_digits)
-            return True
-        return False
+        elif self.in_utterance:
+            self.waiting.append(heard)
+        self.settle()
+        if self.in_utterance:
+            self.understand()
+        return begins
 
     def begin(self, expected_digits: int) -> None:
         self.in_utterance = True
+        self.onset = self.worker.now - self.detector.speech_seconds
+        self.expected_digits = expected_digits
         self.listen_anew()
         self.last_speech_frame = self.frame
-        self.recogniser.start(expected_digits)
-        text = ""
-        for frame in self.recent:
-            text = self.recogniser.hear(frame)
+        self.waiting.extend(self.recent)
         self.recent.clear()  # what belongs to this utterance must not begin the next one
-        self.understand(text)
+        if self.finishing is None:
+            self.recogniser.start(expected_digits)
 
-    def understand(self, text: str) -> None:
+    def settle(self) -> None:
+        """Frees the recogniser once the last utterance is finished; raises what finishing raised."""
+        if self.finishing is not None and self.finishing.done:
+            _ = self.finishing.result
+            self.finishing = None
+            if self.in_utterance:
+                self.recogniser.start(self.expected_digits)
+
+    def recognised(self) -> str:
+        """The hypothesis after all that waited."""
+        text = ""
+        for frame in self.waiting:
+            text = self.recogniser.hear(frame)
+        self.waiting.clear()
+        return text
+
+    def understand(self) -> None:
         """Puts the newest hypothesis on its way, and reads what has arrived by now."""
         now = self.frame * FRAME_SECONDS
-        arrives = now + self.worker.lag("stt_partial", text)
-        if self.pending:
-            arrives = max(arrives, self.pending[-1][0])  # a stream stays in order
-        self.pending.append((arrives, self.frame, text))
+        if self.finishing is None:
+            text = self.recognised()
+            arrives = now + self.worker.lag("stt_partial", text)
+            if self.pending:
+                arrives = max(arrives, self.pending[-1][0])  # a stream stays in order
+            self.pending.append((arrives, self.frame, text))
         self.stable_seconds += FRAME_SECONDS
         while self.pending and self.pending[0][0] <= now + 1e-9:
             _, self.covered_frame, arrived = self.pending.popleft()
@@ -97,7 +122,17 @@ class Ears:
     def finish(self) -> Job[str]:
         """Ends the utterance; the job brings its final text."""
         self.in_utterance = False
-        while len(self.recent) > ONSET_FRAMES:
+        while len(self.recent) > min(ONSET_FRAMES, self.frame - self.last_speech_frame):
             self.recent.popleft()
-        self.finishing = self.worker.run("stt_final", self.hypothesis, self.recogniser.finish)
+        if self.finishing is None:
+            self.finishing = self.worker.run("stt_final", self.hypothesis, self.recogniser.finish)
+        else:  # it was so short that none of it was recognised yet
+            late = partial(self.finish_late, self.expected_digits, self.waiting)
+            self.finishing = self.finishing.then("stt_final", late)
         return self.finishing
+
+    def finish_late(self, expected_digits: int, waiting: list[Frame], last: str) -> str:
+        self.recogniser.start(expected_digits)
+        for frame in waiting:
+            self.recogniser.hear(frame)
+        return self.recogniser.finish()

@@ -62,8 +62,8 @@ class TwoStage:
         completeness = dialogue.completeness(heard)
         if completeness == HALF_SPOKEN:
             return self.unfinished
-        whole = completeness == ANSWERED or bool(heard) and self.turn_model.end_probability(heard.split()) > self.threshold
-        return self.fast if whole else self.slow
+        ends = self.turn_model.end_probability(heard.split()) if heard else 0.0
+        return self.fast if completeness == ANSWERED or ends > self.threshold else self.slow
 
 
 class Completion:

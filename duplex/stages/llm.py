@@ -1,6 +1,6 @@
 """The language stage of a cascade: what it must be able to do, whatever stands behind it.
 
-A frame-based manager (`duplex.stages.manager`) needs nothing; a language model answers the same five questions.
+A frame-based manager (`duplex.stages.manager`) needs nothing; a language model does the same seven things.
 """
 
 from collections.abc import Hashable
@@ -39,6 +39,9 @@ class Dialogue(Protocol):
 
     def commit(self, reply: Reply) -> None:
         """`reply` is being spoken: it is history now."""
+
+    def retract(self) -> None:
+        """The reply committed last was talked over before it was heard: it never happened."""
 
     def meaning(self, heard: str) -> Hashable:
         """Equal for texts that get the same reply, None when nothing was understood yet. Cheap: asked every frame."""

@@ -7,6 +7,7 @@ It is no language model, understands only its domain, and never sees what a scen
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from duplex.conversation import Prompt
@@ -15,7 +16,7 @@ from duplex.stages.llm import ANSWERED, HALF_SPOKEN, UNDERSTOOD, UNKNOWN, Reply
 
 YES: Final = frozenset("yes yeah yep correct right sure works please".split())
 NO: Final = frozenset("no not wrong".split())
-REPAIRS: Final = frozenset("sorry no mean meant actually wait".split())
+REPAIRS: Final = frozenset("sorry no mean meant actually wait hold excuse".split())
 MAX_CONTINUATIONS: Final = 2  # answers prepared on the chance; beyond that it is anybody's guess
 SENTENCE_END: Final = re.compile(r"(?<=[.?!])\s+")
 
@@ -59,7 +60,7 @@ class Manager:
 
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.records = prompt.records
-        self.state = State()
+        self.state = self.before = State()
 
     def reply(self, heard: str) -> Reply:
         sentences, state = self.answer(self.understood(heard))
@@ -67,7 +68,10 @@ class Manager:
 
     def commit(self, reply: Reply) -> None:
         assert isinstance(reply.state, State), "a manager commits its own replies"
-        self.state = reply.state
+        self.before, self.state = self.state, reply.state
+
+    def retract(self) -> None:
+        self.state = self.before
 
     def meaning(self, heard: str) -> Meaning | None:
         meaning = self.understood(heard)
@@ -87,7 +91,7 @@ class Manager:
         if 0 < given or wanted_slots and meaning.intent == self.state.intent:
             return HALF_SPOKEN  # asked for a day and a time, heard the day; or "my order number is"
         words = heard.split()
-        if words and words[-1] in REPAIRS and meaning.answer != "no" or self.rests(words):
+        if words and words[-1] in REPAIRS and not (words[-1] in NO and meaning.answer == "no") or self.rests(words):
             return HALF_SPOKEN
         if not self.domain.phrases.whole(words) and self.domain.phrases.rests(words):
             return HALF_SPOKEN  # "can you deliver my glasses": what callers say goes on from here
@@ -109,6 +113,8 @@ class Manager:
 
     def rests(self, words: list[str]) -> list[str]:
         """What is missing of a value that has begun: "morning" of "nine in the"; empty unless it is certain."""
+        if len(words) > 1 and trailing_digits(" ".join(words)) > 1:
+            return []  # the end of a number, not the beginning of a time
         rests = [" ".join(choice[count:]) for values in self.domain.values.values()
                  for choice in map(str.split, values.choices)
                  for count in range(1, len(choice)) if words[-count:] == choice[:count]]
@@ -131,16 +137,19 @@ class Manager:
         return Meaning(intent, slots, "" if talk else answer, talk)
 
     def spotted(self, words: list[str]) -> str:
-        """The intent with the longest key among `words`, or ""."""
-        heard = set(words)
-        found = [(len(key), name) for name, intent in self.domain.intents.items()
-                 for key in intent.keys if key <= heard]
-        return max(found, key=lambda pair: pair[0])[1] if found else ""
+        """The intent with the longest key in the last part between repair words that has one, or in all, or ""."""
+        parts = [list(part) for is_repair, part in groupby(words, REPAIRS.__contains__) if not is_repair]
+        for heard in map(set, (*reversed(parts), words)):
+            found = [(len(key), name) for name, intent in self.domain.intents.items()
+                     for key in intent.keys if key <= heard]
+            if found:
+                return max(found, key=lambda pair: pair[0])[1]
+        return ""
 
     def talk(self, heard: str) -> str:
         """Small talk, or "": the longest of its phrases that is in what was heard."""
         found = [(len(phrase), kind) for kind in ("goodbye", "thanks", "hello", "repeat", "person")
-                 for phrase in self.domain.talk[kind] if f" {phrase} " in f" {heard} "]
+                 for phrase in self.domain.talk.get(kind, ()) if f" {phrase} " in f" {heard} "]
         return max(found)[1] if found else ""
 
     def value(self, slot: str, words: list[str]) -> str:

@@ -31,7 +31,8 @@ class Mouth:
         self.queue: deque[Speech] = deque()
         self.position = 0  # samples of the first speech in the queue that were played
         self.paused = False
-        self.tail: np.ndarray = NOTHING
+        self.tail: np.ndarray = NOTHING  # fading out, for the start of the next frame
+        self.rising = False  # the next frame goes on in the middle of a sound
         self.events: list[Event] = []
 
     @property
@@ -71,34 +72,46 @@ class Mouth:
         Args:
             sentence: from the start of the sentence instead, for when the listener's mind was elsewhere.
         """
+        if not self.paused:  # nothing was cut off
+            return
         self.paused = False
         if sentence:
             self.position = 0
         elif self.queue:
-            played = self.position / SAMPLE_RATE
-            cut = [word.start for word in self.queue[0].words if word.start < played < word.end]
-            if cut:
-                self.position = round(cut[0] * SAMPLE_RATE)
+            cut = [begin for word in self.queue[0].words
+                   if (begin := sample(word.start)) < self.position < sample(word.end)]
+            self.position = cut[0] if cut else self.position
+        self.rising = self.position > 0
 
     def frame(self) -> Frame:
         """The next 80 ms."""
         events, self.events = tuple(self.events), []
         samples = np.zeros(FRAME_SAMPLES, np.float32)
-        samples[: len(self.tail)] = self.tail
-        self.tail = NOTHING
         words: list[Word] = []
         filled = 0
         while self.queue and not self.paused and filled < FRAME_SAMPLES:
             speech = self.queue[0]
             taken = min(FRAME_SAMPLES - filled, len(speech.samples) - self.position)
             samples[filled: filled + taken] = speech.samples[self.position: self.position + taken]
-            begin, end = self.position / SAMPLE_RATE, (self.position + taken) / SAMPLE_RATE
-            offset = filled / SAMPLE_RATE - begin
-            words += [Word(word.text, word.start + offset, word.end + offset)
-                      for word in speech.words if begin <= word.start < end]
+            offset = (filled - self.position) / SAMPLE_RATE
+            words += [Word(word.text, word.start + offset, word.end + offset) for word in speech.words
+                      if self.position <= sample(word.start) < self.position + taken]
             filled += taken
             self.position += taken
             if self.position == len(speech.samples):
                 self.queue.popleft()
                 self.position = 0
-        return Frame(frozen(samples), tuple(words), events)
+        return Frame(frozen(self.faded(samples)), tuple(words), events)
+
+    def faded(self, samples: np.ndarray) -> np.ndarray:
+        """`samples` with what was cut off before them fading out, and rising where they begin in mid-sound."""
+        if self.rising:
+            samples[:FADE_SAMPLES] *= np.linspace(0.0, 1.0, FADE_SAMPLES, dtype=np.float32)
+        samples[: len(self.tail)] += self.tail
+        self.tail, self.rising = NOTHING, False
+        return np.clip(samples, -1.0, 1.0)
+
+
+def sample(seconds: float) -> int:
+    """The sample nearest to a moment: sums of seconds are never quite what they were."""
+    return round(seconds * SAMPLE_RATE)
