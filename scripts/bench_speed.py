@@ -40,7 +40,7 @@ LEAST: Final = 10.0  # times faster than the audio
 AIM: Final = 20.0
 PARTS: Final = (
     (SileroVad, ("hear",), "voice activity"), (Sphinx, ("start", "hear", "finish"), "recogniser"),
-    (Espeak, ("synthesise",), "synthesiser, mostly its cache"), (Caller, ("step",), "caller"),
+    (Espeak, ("synthesise",), "synthesiser (espeak)"), (Caller, ("step",), "caller"),
     (Manager, ("reply", "meaning", "completeness", "continuations"), "dialogue"),
     (Cascade, ("step",), "the agents' own decisions"), (Incremental, ("step",), "the agents' own decisions"),
     (Recorder, ("write", "finish"), "recording"), (simulation, ("save",), "saving"), (simulation, ("rows",), "scoring"),
@@ -94,13 +94,14 @@ def profiled(config: DictConfig, planned: list[simulation.Conversation],
              in_detail: bool) -> tuple[dict[str, dict[str, float]], cProfile.Profile | None]:
     """Processor seconds of each part and its share, over the same conversations in this process, once it is warm."""
     watch = Stopwatch()
-    with TemporaryDirectory() as folder:
-        simulation.begin(OmegaConf.to_yaml(config), Path(folder))
+    with TemporaryDirectory() as warm, TemporaryDirectory() as timed, TemporaryDirectory() as detailed:
+        simulation.begin(OmegaConf.to_yaml(config), Path(warm))
         for role in ("agent", "baseline"):  # loads models and decoders
             simulation.play(next(one for one in planned if one.role == role))
         for owner, names, part in PARTS:
             for name in names:
                 watch.put_on(owner, name, part)
+        simulation.begin(OmegaConf.to_yaml(config), Path(timed))  # what a folder holds is not played again
         audio = sum(simulation.play(one).seconds for one in planned)
         seconds = {part: sum(calls) for part, calls in watch.seconds.items()}
         whole = sum(seconds.values())
@@ -109,6 +110,7 @@ def profiled(config: DictConfig, planned: list[simulation.Conversation],
             for part, cost in sorted(seconds.items(), key=lambda item: -item[1])}
         if not in_detail:
             return parts, None
+        simulation.begin(OmegaConf.to_yaml(config), Path(detailed))
         profile = cProfile.Profile()
         for one in planned[:: max(1, len(planned) // 24)]:
             profile.runcall(simulation.play, one)

@@ -41,7 +41,7 @@ PARTS: Final = (  # the agent's attribute, its method, what it is
     ("ears.recogniser", "start", "recogniser, start (Sphinx)"), ("ears.recogniser", "hear", "recogniser, frame (Sphinx)"),
     ("ears.recogniser", "finish", "recogniser, finish (Sphinx)"), ("dialogue", "reply", "dialogue, reply"),
     ("dialogue", "meaning", "dialogue, meaning"), ("dialogue", "completeness", "dialogue, completeness"),
-    ("dialogue", "continuations", "dialogue, continuations"), ("tts", "synthesise", "synthesiser (cached)"),
+    ("dialogue", "continuations", "dialogue, continuations"), ("tts", "synthesise", "synthesiser (espeak)"),
     ("mouth", "frame", "mouth, frame"))
 
 
