@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from duplex.manifest import CHECKOUT as CHECKOUT
 from duplex.manifest import read_manifest
 from eval.scenario import Scenario
 

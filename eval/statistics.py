@@ -95,7 +95,8 @@ def paired_difference(first: Sample, second: Sample, statistic: Statistic,
     value = differences(np.ones((1, len(common))))[0][0]
     low, high = interval(*differences(resamples(len(common), seed))) if len(common) > 1 else (None, None)
     if statistic == "rate" and value == low == high == 0.0:
-        high = wilson(0.0, len(common))[1]  # neither was ever better than the other
+        # Neither was ever better than the other, in as many conversations as had an occasion.
+        high = wilson(0.0, len(np.union1d(first.conversations, second.conversations)))[1]
         low = -high
     return Estimate(finite(value), low, high, len(first.values), len(common))
 

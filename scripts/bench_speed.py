@@ -26,6 +26,7 @@ from stopwatch import Stopwatch
 
 from duplex.agents.cascade import Cascade
 from duplex.agents.incremental import Incremental
+from duplex.manifest import CHECKOUT
 from duplex.recording import Recorder
 from duplex.stages.manager import Manager
 from duplex.stages.stt import Sphinx
@@ -33,7 +34,6 @@ from duplex.stages.tts import Espeak
 from duplex.stages.vad import SileroVad
 from eval import simulation
 from eval.caller import Caller
-from eval.manifest import CHECKOUT
 from eval.scenario import suite
 
 LEAST: Final = 10.0  # times faster than the audio
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def speed(config: DictConfig, planned: list[simulation.Conversation], processes: int) -> dict[str, float]:
-    """Audio seconds per second of wall time, from the start and from the first conversation on, and of processor time."""
+    """Audio per second of wall time, from the start and from the first conversation on, and of processor time."""
     before, started, first, audio, first_audio = used(), perf_counter(), 0.0, 0.0, 0.0
     with TemporaryDirectory() as folder:
         for one in simulation.simulate(config, planned, Path(folder), processes):

@@ -1,6 +1,6 @@
 """The cascade's operating points: how soon it answers against how often it talks into a pause.
 
-    python scripts/endpointing_curve.py                              everything, seed 0, about a quarter of an hour
+    python scripts/endpointing_curve.py                              everything, seed 0: 49 points, 15 min on idle cores
     python scripts/endpointing_curve.py --groups presets --seeds 0 1 2
     python scripts/endpointing_curve.py --groups barge_in --scenarios interruptions backchannels --out runs/barge_in
 
@@ -23,7 +23,7 @@ from operating_points import PRESETS, best, closest, draw, is_frontier, show
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from eval.manifest import CHECKOUT
+from duplex.manifest import CHECKOUT
 from eval.metrics.catalogue import metric
 from eval.scenario import suite
 from eval.scores import pair_keys, read_observations, summary, write_observations
@@ -44,14 +44,15 @@ def main() -> None:
     observed = played(config, systems, options, console)
     points = pd.DataFrame(summaries(observed))
     cascades = points[points["point"] != "incremental"]
-    points["frontier"] = points["point"].map(dict(zip(cascades["point"], is_frontier(cascades), strict=True))).fillna(False)
+    frontier = set(cascades.loc[is_frontier(cascades), "point"])
+    points["frontier"] = points["point"].isin(frontier)
     points.to_csv(options.out / "points.csv", index=False, float_format="%.6f")
     show(points, options.clock, console)
     chosen, rival = best(points), closest(points)
     picture = draw(points, options.out / "curve.png", options.clock)
     print(json.dumps({
         "clock": options.clock, "conversations": len(observed.groupby(KEYS)), "points": len(points),
-        "frontier": list(points.loc[points["frontier"], "point"]), "best": chosen, "closest_rival": rival,
+        "frontier": sorted(frontier), "best": chosen, "closest_rival": rival,
         "table": str(options.out / "points.csv"), "picture": picture and str(picture)}))
 
 

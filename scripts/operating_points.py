@@ -136,6 +136,7 @@ def draw(points: pd.DataFrame, path: Path, clock: str) -> Path | None:
     axes.step(frontier["switch_latency"], 100 * frontier["pause_false_start"], where="post", color=BLACK, linewidth=0.8,
               label="the cascade's frontier")
     labelled = points[points["point"].isin([*named, *PRESETS])].sort_values("switch_latency")
+    highest = max(10.0, 100 * points["pause_false_start"].max())
     for index, (_, row) in enumerate(labelled.iterrows()):
         colour, marker, title = named.get(row["point"], (BLACK, "s", row["point"].removeprefix("cascade_")))
         x, y = row["switch_latency"], 100 * row["pause_false_start"]
@@ -143,8 +144,8 @@ def draw(points: pd.DataFrame, path: Path, clock: str) -> Path | None:
         rise = [[max(0.0, y - 100 * row["pause_false_start_low"])], [max(0.0, 100 * row["pause_false_start_high"] - y)]]
         axes.errorbar(x, y, xerr=spread, yerr=rise if row["point"] in named else None, ecolor=f"{colour}80",
                       color=colour, marker=marker, markersize=11 if marker == "*" else 7, elinewidth=1.5, zorder=3)
-        axes.annotate(f"{title.replace('_', '-')} {x:.2f} s", (x, y), (14, 30 + 17 * (index % 5)), color=colour,
-                      textcoords="offset points", fontsize=9, zorder=4,
+        axes.annotate(f"{title.replace('_', '-')} {x:.2f} s", (x, y), color=colour, fontsize=9, zorder=4,
+                      xytext=(x + 0.06, highest * (0.44 - 0.055 * (index % 5))),
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8},
                       arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "relpos": (0.0, 0.0)})
     axes.set_xlabel(f"median switch latency, s ({clock} clock; bars: 95 % intervals)")

@@ -226,7 +226,8 @@ class Deaf(Oracle):
 
 @each_agent
 @each_clock
-@pytest.mark.parametrize("part", [{"dialogue": Broken()}, {"tts": Hoarse()}, {"recogniser": Deaf()}], ids=["dialogue", "tts", "recogniser"])
+@pytest.mark.parametrize("part", [{"dialogue": Broken()}, {"tts": Hoarse()}, {"recogniser": Deaf()}],
+                         ids=["dialogue", "tts", "recogniser"])
 def test_a_part_that_fails_ends_the_conversation(make: Make, costs: dict[str, float], part: dict[str, Any]) -> None:
     with pytest.raises(ConversationFailed, match="is gone"):
         call(make(worker=Charged(Costs(**costs)), **part), (BEGIN, REQUEST))

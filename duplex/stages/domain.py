@@ -6,7 +6,7 @@ Data only. Who understands and answers is `duplex.stages.manager`; what a call m
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -120,6 +120,7 @@ class Domain:
         return SLOT.sub(lambda slot: self.values[slot[1]].draw(random), phrase)
 
 
+@cache
 def domain(name: str) -> Domain:
     """The domain called `name` in `duplex/domains`, or in the YAML file that `name` is a path to.
 
