@@ -269,6 +269,7 @@ def test_a_pause_taken_for_an_end_is_forgiven() -> None:
 # Presets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cascade_oracle", "cascade_pipecat", "cascade_livekit", "cascade_unmute",
                                   "cascade_speech_to_speech"])
 def test_presets_answer_a_turn(name: str) -> None:

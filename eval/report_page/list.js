@@ -133,12 +133,19 @@ async function toggleCompare(entry, player, button, other) {
 // What was measured in this conversation, every number a way to its moment.
 function measured(player) {
   const { details } = player;
-  const telling = details.observed.filter(([metric, value]) => !metric.startsWith("zone_") && ROUTINE[metric] !== value);
+  const telling = details.observed.filter(([metric, value]) => !/^(zone|part)_/.test(metric) && ROUTINE[metric] !== value);
   const said = [["should say", details.expect.said], ["should not say", details.expect.not_said]].filter(([, phrases]) => phrases?.length);
   return make("div", { class: "measured" },
     telling.map(([metric, value, start, censored]) => make("button", { type: "button", title: `at ${start?.toFixed(2)} s`, onclick: () => player.seek(Math.max(0, start - 1)) },
-      make("span", { class: "soft" }, (report.titles[metric] || [metric.replaceAll("_", " ")])[0]), make("b", {}, censored ? `> ${amount(metric, value)}` : amount(metric, value)))),
+      make("span", { class: "soft" }, (report.titles[metric] || [metric.replaceAll("_", " ")])[0]), make("b", {}, censored ? `> ${amount(metric, value)}` : amount(metric, value)), metric === "switch_latency" ? parts(details, start) : null)),
     said.map(([words, phrases]) => make("span", { class: "expected" }, make("span", { class: "soft" }, words), make("b", {}, phrases.join(", ")))));
+}
+
+// What the latency of the answer due at `start` is made of; parts that add nothing are left out.
+function parts(details, start) {
+  const made = details.observed.filter(([metric, value, at]) => metric.startsWith("part_") && at === start && Math.abs(value) >= 0.005);
+  const words = made.map(([metric, value]) => `${report.titles[metric][0].replace(/^.*: /, "")} ${value.toFixed(2)}`);
+  return words.length ? make("span", { class: "soft" }, `= ${words.join(" + ")}`) : null;
 }
 
 function elsewhere(entry) {
