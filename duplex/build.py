@@ -18,8 +18,12 @@ def built(config: DictConfig) -> Any:  # whatever `_target_` makes
     """What `config` describes.
 
     Raises:
-        ValueError: naming the key that its `_target_` does not take, or whose value is of another type.
+        ValueError: naming the key that its `_target_` does not take, or whose value is of another type; or saying how
+            a config is chosen, where a name stands in its place.
     """
+    if not isinstance(config, DictConfig):
+        raise ValueError(f"{config!r} stands where settings belong; a config is chosen by group@place=name, as in "
+                         "agent@baseline=cascade")
     check(config, str(config._get_full_key(None)))
     return instantiate(config)
 
@@ -45,8 +49,11 @@ def parameters(target: str) -> dict[str, inspect.Parameter] | None:
 
 
 def check_type(value: object, annotation: object, full_key: str) -> None:
-    """Complains about a plain value where the annotation allows only other plain values."""
+    """Complains about a plain value where the annotation allows only other plain values, or a part with its own settings."""
     allowed = members(annotation)
+    if isinstance(value, str) and isinstance(annotation, type) and annotation not in (*PLAIN, inspect.Parameter.empty):
+        raise ValueError(f"{full_key} is a part with settings of its own, not {value!r}; a config is chosen by "
+                         f"group@place=name, as in tts@agent.tts=espeak")
     if not all(one in PLAIN or get_origin(one) is Literal for one in allowed) or not isinstance(value, PLAIN):
         return
     choices = [choice for one in allowed if get_origin(one) is Literal for choice in get_args(one)]

@@ -27,6 +27,8 @@ WRONG: Final = {
     "an unknown key of an agent": (["agent.foo=1"], "there is no setting agent.foo"),
     "a key that its class does not take": (["+agent.foo=1"], "there is no setting agent.foo: .*Incremental takes vad, detector"),
     "an unknown agent": (["agent=zip"], "no agent 'zip'; there are .*cascade.*incremental"),
+    "a name where a part belongs": (["agent.tts=flite"], "agent.tts is a part with settings of its own, .*tts@agent.tts="),
+    "a name where a system belongs": (["baseline=echo"], "'echo' stands where settings belong; .*agent@baseline="),
     "an unknown suite": (["scenarios=zip"], "no scenarios 'zip'; there are backchannels, core"),
     "an unknown scenario file": (["scenarios.files=[zip]"], "no scenarios 'zip': there are backchannels"),
     "an unknown scenario": (["scenarios.only=[zip]"], "no scenario 'zip'; nearest are "),
