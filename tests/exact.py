@@ -4,7 +4,6 @@ The recogniser is told the words, voice activity is a level, the turn model know
 """
 
 from collections.abc import Mapping
-from copy import copy
 from functools import cache
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Event, Frame, Word
 from duplex.latency import Ideal
 from duplex.recording import AGENT, Recording
 from duplex.speech import Speech
+from duplex.stages.domain import domain
 from duplex.stages.endpoint import Completion, TwoStage
 from duplex.stages.manager import Manager
 from duplex.stages.stt import Oracle
@@ -29,16 +29,8 @@ CALLER: Final = "en-us+klatt4"
 RECORDS: Final = {
     "orders": {"one two three four five": {"status": "has shipped", "day": "friday"}},
     "appointments": {"caller": {"day": "monday", "time": "nine in the morning"}}}
-OPTICIAN: Final = Manager()
 PROMPT: Final = Prompt("You work for an optician.", RECORDS)
 CLOUD: Final = {"stt_partial": 0.2, "stt_final": 0.25, "llm": 0.36, "tts": 0.13}
-
-
-def optician() -> Manager:
-    """One that shares its domain, which takes a while to read."""
-    made = copy(OPTICIAN)
-    made.reset(Prompt(), 0)
-    return made
 
 
 @cache
@@ -59,7 +51,7 @@ class Whole:
     """A turn model that is sure: a whole phrase of the domain ends a turn, and nothing else does."""
 
     def __init__(self) -> None:
-        self.phrases = OPTICIAN.domain.phrases
+        self.phrases = domain("optician").phrases
 
     def end_probability(self, words: list[str]) -> float:
         return float(self.phrases.whole(words))
@@ -85,7 +77,7 @@ class Costs:
 
 def parts(**changed: Any) -> dict[str, Any]:  # keyword arguments of several types
     made = {"vad": EnergyVad(), "detector": SpeechDetector(start_windows=2), "recogniser": Oracle(),
-            "dialogue": optician(), "tts": Voice(), "worker": Charged(Ideal())}
+            "dialogue": Manager(), "tts": Voice(), "worker": Charged(Ideal())}
     return {**made, **changed}
 
 

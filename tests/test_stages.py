@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from exact import CALLER, PROMPT, Costs, Voice, Whole, lines, optician, quiet, spoken
+from exact import CALLER, PROMPT, Costs, Voice, Whole, lines, quiet, spoken
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -327,7 +327,7 @@ class Spoken:
         for _ in range(started + 1):
             self.worker.tick()
         heard = self.worker.run("stt_final", "", lambda: "is there parking") if final else "is there parking"
-        answer = Answer(heard, optician(), Voice(), self.worker)
+        answer = Answer(heard, Manager(), Voice(), self.worker)
         for _ in range(chosen - started):
             self.worker.tick()
         self.since = self.worker.now
@@ -381,7 +381,7 @@ ASKED_FOR_ORDER, CONFIRMING = ("where is my order",), ("where is my order", "one
 
 def manager(*heard: str, records: Prompt = PROMPT) -> Manager:
     """A manager in the middle of a call."""
-    made = optician()
+    made = Manager()
     made.reset(records, 0)
     for text in heard:
         made.commit(made.reply(text))
