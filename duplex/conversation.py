@@ -4,10 +4,11 @@ Whoever blocks keeps the time: live is real time because a sound card blocks, a 
 does. Measuring what was said is `eval`'s business.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from duplex.frame import FRAME_SECONDS, SILENCE, Frame, checked
 from duplex.recording import Recorder, Recording
@@ -38,6 +39,17 @@ class Participant(Protocol):
         """Hears 80 ms and says 80 ms; None hangs up. `heard` must not be changed."""
 
 
+@runtime_checkable
+class Leaves(Protocol):
+    """A participant that holds something for the length of a conversation: a slot of a shared model, a connection.
+
+    Only whoever holds something has this part of the protocol. What stands around a participant needs not pass it on.
+    """
+
+    def leave(self) -> None:
+        """The conversation is over, however it ended: called once for each `reset`, even for one that failed."""
+
+
 class ConversationFailed(Exception):
     """A participant raised or answered nonsense; `recording` holds everything up to then."""
 
@@ -66,34 +78,66 @@ def converse(
 
     Args:
         watch: called after every frame with its index, the user's frame and the agent's.
-        facts: JSON-like, kept in the recording: which scenario, system and clock this is.
+        facts: JSON-like, kept in the recording: which scenario, system and clock this is. What the agent says of
+            itself (see `facts_of`) stands beside them as "agent".
 
     Raises:
         ConversationFailed: from what a participant raised, with the recording so far.
     """
-    recorder = Recorder(facts={**(facts or {}), "seed": seed})
-    from_user = SILENCE
+    known = facts_of(agent)
+    recorder = Recorder(facts={**(facts or {}), "seed": seed, **({"agent": dict(known)} if known else {})})
     try:
-        user.reset(prompt, seed)
-        agent.reset(prompt, seed)
-        for index in range(round(max_seconds / FRAME_SECONDS)):
-            started = perf_counter()
-            from_agent = agent.step(from_user)
-            seconds = perf_counter() - started
-            if from_agent is None:
-                return recorder.finish(ended_by="agent")
-            heard = checked(from_agent, name(agent))
-            answer = user.step(heard)
-            if answer is None:
-                return recorder.finish(ended_by="user")
-            from_user = checked(answer, name(user))
-            recorder.write(from_user, heard, seconds)
-            if watch is not None:
-                watch(index, from_user, heard)
+        with ExitStack() as when_over:
+            for participant in (user, agent):
+                when_over.callback(leave, participant)
+                participant.reset(prompt, seed)
+            ended_by = exchange(user, agent, recorder, round(max_seconds / FRAME_SECONDS), watch)
     except Exception as error:  # not swallowed: it travels on, with what was recorded so that nothing is lost
         failure = f"{type(error).__name__}: {error}"
         raise ConversationFailed(recorder.finish(ended_by="failure", failure=failure)) from error
-    return recorder.finish(ended_by="limit")
+    return recorder.finish(ended_by)
+
+
+def exchange(user: Participant, agent: Participant, recorder: Recorder, num_frames: int, watch: Watch | None) -> str:
+    """The loop; returns who ended it."""
+    from_user = SILENCE
+    for index in range(num_frames):
+        started = perf_counter()
+        from_agent = agent.step(from_user)
+        measured = perf_counter() - started
+        if from_agent is None:
+            return "agent"
+        heard = checked(from_agent, name(agent))
+        answer = user.step(heard)
+        if answer is None:
+            return "user"
+        from_user = checked(answer, name(user))
+        recorder.write(from_user, heard, measured if heard.seconds is None else heard.seconds)
+        if watch is not None:
+            watch(index, from_user, heard)
+    return "limit"
+
+
+def leave(participant: Participant) -> None:
+    """Tells whoever holds something for a conversation that it is over."""
+    for one in layers(participant):
+        if isinstance(one, Leaves):
+            one.leave()
+
+
+def facts_of(agent: Participant) -> Mapping[str, Any]:
+    """What an agent says of itself in an attribute `facts`, JSON-like: of a model its weights' source and licence."""
+    *_, innermost = layers(agent)
+    known: Mapping[str, Any] = getattr(innermost, "facts", {})
+    return known
+
+
+def layers(participant: Participant) -> Iterator[Participant]:
+    """`participant` and whoever it stands around, from the outside in; a perturbation keeps what it is around as `agent`."""
+    yield participant
+    while (inner := getattr(participant, "agent", None)) is not None:
+        participant = inner
+        yield participant
 
 
 def name(participant: Participant) -> str:

@@ -13,6 +13,9 @@ SAMPLE_RATE: Final = 24_000
 FRAME_SAMPLES: Final = 1_920  # one Mimi frame, 12.5 Hz (Défossez et al., 2024)
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE  # 0.08
 
+# Kinds of events that a model may say in every frame: kept for whoever reads the log, and drawn nowhere.
+FRAME_BY_FRAME: Final = ("text_token", "user_nats")
+
 Detail: TypeAlias = str | int | float | bool | None | list[str] | list[float]
 
 
@@ -22,7 +25,8 @@ class Word(NamedTuple):
     Attributes:
         text: lower case, without punctuation.
         start: seconds; from the start of the frame it begins in when it travels in a `Frame`,
-            from the start of the sound in a `Speech`, from the first sample in a `Recording`.
+            from the start of the sound in a `Speech`, from the first sample in a `Recording`. Negative in a `Frame`
+            whose speaker, writing word by word, knew the word only once it was complete.
         end: seconds, same origin.
     """
 
@@ -50,17 +54,20 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """80 ms of sound with the words and events that begin in it.
+    """80 ms of sound with the words and events that begin in it, or that its speaker knows of only now.
 
     Attributes:
         samples: (FRAME_SAMPLES,) float32 in [-1, 1] at SAMPLE_RATE.
-        words: words that begin in this frame, if the speaker knows them.
+        words: words that begin in this frame or are complete only now, if the speaker knows them.
         events: acts and decisions that begin in this frame.
+        seconds: how long its speaker computed for it, where the speaker knows better than the loop: a model that steps
+            many conversations at once does not count the wait for the others.
     """
 
     samples: np.ndarray
     words: tuple[Word, ...] = ()
     events: tuple[Event, ...] = ()
+    seconds: float | None = None
 
 
 def frozen(samples: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Perturbations: participants around an agent, standing between the two parties.
 
 They change what the agent hears and, for lines, what the caller hears of it; a recording keeps the caller's clean voice
-and what the caller really heard. They nest: the outermost is nearest to the caller. Wrapping an agent does not reset
-it, which may load or connect; all state begins with `reset`. Jitter and loss are not here.
+and what the caller really heard. They nest: the outermost is nearest to the caller, and each keeps what it is around as
+`agent`, where `converse` finds who must be told that the conversation is over. Wrapping an agent does not reset it, which
+may load or connect; all state begins with `reset`. Jitter and loss are not here.
 """
 
 from collections.abc import Sequence
@@ -114,6 +115,8 @@ class Babble:
 class Delay:
     """A line that delays both directions; words and events come with the sound, and so does hanging up.
 
+    What a step cost (`Frame.seconds`) is told in the frame of the step: it belongs to the computing, not to the sound.
+
     Args:
         seconds: one way, 0 or more, to the sample. The caller waits twice as long for an answer.
     """
@@ -187,9 +190,9 @@ def added(heard: Frame, samples: np.ndarray) -> Frame:
 
 
 def sent(line: Schedule, delay: int, frame: Frame) -> Frame:
-    """What comes out of a line of `delay` samples while `frame` goes in."""
+    """What comes out of a line of `delay` samples while `frame` goes in, and what `frame` cost."""
     line.place(line.now + delay, frame.samples, frame.words, frame.events)
-    return line.read()
+    return replace(line.read(), seconds=frame.seconds)
 
 
 def carried(line: Line, marks: Schedule, frame: Frame) -> Frame:

@@ -33,8 +33,9 @@ class Recording:
         facts: JSON-like: scenario, system, clock, seed.
         ended_by: "user", "agent", "limit" or "failure".
         failure: what was raised, or None.
-        step_seconds: (num_frames,) float32, how long each agent step took on this machine; the only part that
-            differs between two runs of the same seed on a declared clock, so it is kept in a file of its own.
+        step_seconds: (num_frames,) float32, how long each agent step took: on this machine, or as the agent says itself
+            (`Frame.seconds`); the only part that differs between two runs of the same seed on a declared clock, so it is
+            kept in a file of its own.
     """
 
     audio: np.ndarray

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from duplex import programs
 from duplex.build import built
-from duplex.conversation import ConversationFailed, Participant, Prompt, converse
+from duplex.conversation import ConversationFailed, Participant, Prompt, converse, facts_of, leave
 from duplex.frame import Frame
 from duplex.manifest import manifest, write_manifest
 from duplex.recording import Recording, save
@@ -60,6 +60,9 @@ class HangUp:
     def step(self, heard: Frame) -> Frame | None:
         return None if self.told else self.user.step(heard)
 
+    def leave(self) -> None:
+        leave(self.user)
+
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
         def tell(*_: object) -> None:
@@ -87,7 +90,7 @@ def talk(config: DictConfig, run: Path, console: Console) -> Recording:
     told: Prompt | None = getattr(user, "prompt", None)  # a scenario's caller knows what its agent must know
     about: Mapping[str, Any] = getattr(user, "facts", None) or {
         "scenario": Path(str(config.user.get("path", choices["user"]))).stem, "category": str(choices["user"])}
-    write_manifest(described(config, run, agent_name, clock, settings.seed), run)
+    write_manifest(described(config, run, agent_name, clock, settings.seed, facts_of(agent)), run)
     hang_up = HangUp(user)
     try:
         with watching(console, settings.speed) as watch, hang_up.on_interrupt():
@@ -104,14 +107,16 @@ def talk(config: DictConfig, run: Path, console: Console) -> Recording:
     return recording
 
 
-def described(config: DictConfig, run: Path, agent_name: str, clock: str, seed: int) -> dict[str, Any]:
+def described(config: DictConfig, run: Path, agent_name: str, clock: str, seed: int,
+              known: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of a run with one conversation and nobody to compare with."""
     made_of = OmegaConf.to_container(config, resolve=False)
     assert isinstance(made_of, dict)
     return manifest({
         "name": run.name, "agent": agent_name, "baseline": None, "clocks": [clock], "seeds": [seed],
         "command": "duplex-talk " + " ".join(HydraConfig.get().overrides.task),
-        "config": {**made_of, "clocks": {clock: made_of["latency"]}}})
+        "config": {**made_of, "clocks": {clock: made_of["latency"]}},
+        **({"weights": {"agent": dict(known)}} if known else {})})
 
 
 def act(config: DictConfig) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from duplex.frame import FRAME_SECONDS, Event, Frame
+from duplex.frame import FRAME_BY_FRAME, FRAME_SECONDS, Event, Frame
 from duplex.recording import AGENT, PARTIES, USER
 from duplex.speech import AUDIBLE_DECIBELS, HOP_SAMPLES, SAMPLE_RATE, levels
 
@@ -86,7 +86,7 @@ class Watcher:
             if self.parties[row].onset is not None:
                 self.user_spoke_last = row == USER if begins else self.user_spoke_last
             for event in frame.events:
-                if row == AGENT or event.kind not in TOLD_BY_WORDS:
+                if event.kind not in (FRAME_BY_FRAME if row == AGENT else TOLD_BY_WORDS):
                     self.note(start + event.start, row, decision(event))
             if self.now - self.parties[row].offset >= UTTERANCE_GAP:
                 self.close(row)

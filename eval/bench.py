@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -18,13 +18,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from duplex import programs
 from duplex.build import built
+from duplex.conversation import facts_of
 from duplex.manifest import manifest, read_manifest, write_manifest
 from eval.cast import check_one_of, check_voice
 from eval.manifest import check_resumable, suite_digest
 from eval.programs import say, summarised
 from eval.scenario import Scenario, suite
 from eval.scores import write_observations
-from eval.simulation import Conversation, Played, begin, participant, simulate, the_cast
+from eval.simulation import Conversation, Played, Stage, participant, simulate
 
 ROLES: Final = ("agent", "baseline")
 
@@ -68,16 +69,21 @@ def system_names(config: DictConfig) -> dict[str, str]:
     return names
 
 
-def rehearse(config: DictConfig, names: dict[str, str], scenarios: tuple[Scenario, ...], seeds: list[int]) -> None:
-    """Makes everything once: whatever is wrong with the config is said before anything runs, and caches are filled."""
-    begin(OmegaConf.to_yaml(config), Path())
+def rehearse(config: DictConfig, names: dict[str, str], scenarios: tuple[Scenario, ...],
+             seeds: list[int]) -> dict[str, dict[str, Any]]:
+    """Makes everything once: whatever is wrong with the config is said before anything runs, and caches are filled.
+
+    Returns:
+        What the systems say of themselves, by role; see `duplex.conversation.facts_of`.
+    """
     for clock in config.clocks:
         built(config.clocks[clock])
-    for role in names:
-        participant(config, role, next(iter(config.clocks)))
-    voices = {the_cast().part(scenario, seed)[0] for scenario in scenarios for seed in seeds}
+    known = {role: dict(facts_of(participant(config, role, next(iter(config.clocks))))) for role in names}
+    cast = Stage(OmegaConf.to_yaml(config), Path()).cast
+    voices = {cast.part(scenario, seed)[0] for scenario in scenarios for seed in seeds}
     for role, name in names.items():
         check_voice(str(config[role].get("tts", {}).get("voice", "")), voices, name)
+    return {role: facts for role, facts in known.items() if facts}
 
 
 def play_all(config: DictConfig, planned: list[Conversation], run: Path, console: Console) -> list[Played]:
@@ -110,7 +116,9 @@ def bench(config: DictConfig, run: Path, console: Console) -> None:
         "command": "duplex-bench " + " ".join(HydraConfig.get().overrides.task),
         "config": OmegaConf.to_container(config, resolve=False)})
     check_resumable(run, about)
-    rehearse(config, names, scenarios, settings.seeds)
+    if weights := rehearse(config, names, scenarios, settings.seeds):
+        about = {**about, "weights": weights}
+        check_resumable(run, about)  # the same settings may find other weights by now
     if (run / "manifest.json").is_file():
         about = {**about, "started": read_manifest(run)["started"]}
     write_manifest(about, run)

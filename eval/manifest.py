@@ -27,7 +27,8 @@ def check_resumable(run: Path, about: Mapping[str, Any]) -> None:
     before = read_manifest(run)
     old, new = ({**given.get("config", {}), "suite_digest": given.get("suite_digest"), "agent": given.get("agent"),
                  "agent config": given.get("config", {}).get("agent"), "baseline": given.get("baseline"),
-                 "baseline config": given.get("config", {}).get("baseline")} for given in (before, about))
+                 "baseline config": given.get("config", {}).get("baseline"),
+                 "weights": given.get("weights", before.get("weights"))} for given in (before, about))
     different = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in MAY_DIFFER)
     if different:
         raise ValueError(f"{run} holds a run that differs in {', '.join(different)}, so this one cannot go on with it; "

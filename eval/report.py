@@ -158,6 +158,8 @@ def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
             found.append((seconds_of[name], duration(float(value))))
         elif name == "speed":
             found.append(("speed", f"{float(value):.1f} \u00d7 real time"))
+        elif name == "weights":
+            found += [(f"weights of {manifest[role]}", in_words(known)) for role, known in value.items()]
         elif name == "dirty":
             found.append(("checkout", "changed since the commit" if value else "as committed"))
         else:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from duplex.frame import SAMPLE_RATE, Event
+from duplex.frame import FRAME_BY_FRAME, SAMPLE_RATE, Event
 from duplex.recording import PARTIES, Recording
 from eval.activity import activity
 from eval.metrics.switch import MACHINE_SECONDS
@@ -67,7 +67,7 @@ def details(conversation: Conversation) -> Plain:
         "segments": [[[start, end] for start, end in party] for party in (heard.user, heard.agent)],
         "acts": [[act.kind, round(act.start, 3), round(act.end, 3), act.text, act.expects] for act in heard.acts],
         "words": [[[word.text, round(word.start, 3), round(word.end, 3)] for word in party] for party in recording.words],
-        "decisions": [event_row(event) for event in heard.events],
+        "decisions": [event_row(event) for event in heard.events if event.kind not in FRAME_BY_FRAME],
         "brackets": brackets(conversation.observed),
         "observed": [[row["metric"], row["value"], row["start"], bool(row["censored"])] for row in conversation.observed],
         "expect": recording.facts.get("expect") or {},

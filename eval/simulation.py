@@ -1,27 +1,27 @@
-"""Many conversations on several cores: every scenario and seed with every system on every clock.
+"""Many conversations at a time: every scenario and seed with every system on every clock.
 
-Recognisers hold the interpreter's lock, so each core gets a process. What a conversation sounds like never depends on
-which process plays it, nor on what was played there before.
+Recognisers hold the interpreter's lock, so each core gets a process. A model that many conversations share lives in one
+process: a role whose config has `slots` is played in this one, in so many threads. What a conversation sounds like never
+depends on which process or thread plays it, nor on what was played there before.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
-from threading import current_thread, main_thread
-from typing import Any, NamedTuple
+from threading import Lock, current_thread, local, main_thread
+from typing import Any, Final, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
-from duplex.frame import Frame
 from duplex.recording import Recording, load, save
 from eval.cast import Cast
 from eval.scenario import Scenario, drawn
@@ -66,20 +66,36 @@ def simulate(config: DictConfig, conversations: Sequence[Conversation], run: Pat
     Raises:
         OSError: a recording cannot be saved; what was saved before stays, and nothing more is played.
     """
-    workers = min(processes or os.cpu_count() or 1, len(conversations))
-    context = get_context("spawn")
+    context, written = get_context("spawn"), OmegaConf.to_yaml(config)
     stop = context.Event()
-    pool = ProcessPoolExecutor(workers, context, begin, (OmegaConf.to_yaml(config), run, stop))
-    with deaf_to_interrupts():  # what it starts stays deaf: this process decides when all stop
-        futures = [pool.submit(play, conversation) for conversation in conversations]
+    slots = {role: num_slots(config, role) for role in {one.role for one in conversations}}
+    here = [one for one in conversations if slots[one.role]]
+    elsewhere = [one for one in conversations if not slots[one.role]]
+    pools: list[Executor] = []
+    futures: list[Future[Played]] = []
     try:
+        with deaf_to_interrupts():  # what it starts stays deaf: this process decides when all stop
+            if elsewhere:
+                workers = min(processes or os.cpu_count() or 1, len(elsewhere))
+                pools.append(ProcessPoolExecutor(workers, context, begin, (written, run, stop)))
+                futures += [pools[-1].submit(play, one) for one in elsewhere]
+            if here:  # one pool, also for two models: none of them has more conversations at a time than slots
+                stage = Stage(written, run, stop)
+                pools.append(ThreadPoolExecutor(min(slots[one.role] for one in here), "conversation"))
+                futures += [pools[-1].submit(stage.play, one) for one in here]
         for future in as_completed(futures):
             yield future.result()
     except BaseException:  # also Ctrl-C, and whoever reads no further
         stop.set()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+
+
+def num_slots(config: DictConfig, role: str) -> int:
+    """How many conversations a role's model holds at a time, in one process; 0 for a role that any process can play."""
+    return int(config[role].get("slots") or 0)
 
 
 @contextmanager
@@ -95,62 +111,82 @@ def deaf_to_interrupts() -> Iterator[None]:
         signal(SIGINT, before)
 
 
-class Stage(NamedTuple):
-    """What a process plays with."""
+class Own(local):
+    """What a thread has made for itself: a participant holds one conversation at a time."""
 
-    config: DictConfig
-    run: Path
-    stop: Event | None
+    def __init__(self) -> None:
+        self.systems: dict[tuple[str, str, str], Participant] = {}
+
+
+OWN: Final = Own()
+MAKING: Final = Lock()  # copying a config takes it apart for a moment, and a model is loaded by the first who needs it
+
+
+class Stage:
+    """What conversations are played with, by any number of threads at a time.
+
+    Args:
+        config: as YAML, which travels between processes and keeps interpolations.
+        stop: set when the run stops; whoever is playing then ends with its frame.
+    """
+
+    def __init__(self, config: str, run: Path, stop: Event | None = None):
+        made = OmegaConf.create(config)
+        assert isinstance(made, DictConfig)
+        self.written, self.config, self.run, self.stop = config, made, run, stop
+        self.max_seconds: float = made.max_seconds
+
+    @cached_property
+    def cast(self) -> Cast:
+        cast: Cast = built(self.config.user)
+        return cast
+
+    def play(self, conversation: Conversation) -> Played:
+        """Plays one conversation in this thread; a failing participant is a counted failure, not the end of the run."""
+        self.stop_when_told()
+        folder = self.run / conversation.folder
+        if (folder / "log.json").is_file():
+            return scored(conversation, load(folder), resumed=True)
+        with MAKING:
+            cast, agent = self.cast, self.system(conversation.role, conversation.clock)
+        caller = cast.caller(drawn(conversation.scenario, conversation.seed), conversation.seed)
+        facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
+        try:
+            recording = converse(
+                caller, agent, prompt=caller.prompt, seed=conversation.seed, max_seconds=self.max_seconds,
+                watch=self.stop_when_told, facts=facts)
+        except ConversationFailed as failed:
+            recording = failed.recording
+        save(recording, folder)
+        return scored(conversation, recording)
+
+    def stop_when_told(self, *_: object) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise KeyboardInterrupt  # no failure of this conversation, which will be played anew
+
+    def system(self, role: str, clock: str) -> Participant:
+        """This thread's agent or baseline on a clock, made once."""
+        key = self.written, role, clock
+        if key not in OWN.systems:
+            OWN.systems[key] = participant(self.config, role, clock)
+        return OWN.systems[key]
 
 
 STAGE: list[Stage] = []  # one per process, set by `begin`
 
 
 def begin(config: str, run: Path, stop: Event | None = None) -> None:
-    """Prepares this process to play; `config` as YAML, which travels between processes and keeps interpolations."""
-    made = OmegaConf.create(config)
-    assert isinstance(made, DictConfig)
-    STAGE[:] = [Stage(made, run, stop)]
+    """Prepares this process to play."""
+    STAGE[:] = [Stage(config, run, stop)]
 
 
 def play(conversation: Conversation) -> Played:
-    """Plays one conversation in this process; a failing participant is a counted failure, not the end of the run."""
-    config, run, _ = STAGE[0]
-    folder = run / conversation.folder
-    if (folder / "log.json").is_file():
-        return scored(conversation, load(folder), resumed=True)
-    caller = the_cast().caller(drawn(conversation.scenario, conversation.seed), conversation.seed)
-    facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
-    try:
-        recording = converse(
-            caller, system(conversation.role, conversation.clock), prompt=caller.prompt, seed=conversation.seed,
-            max_seconds=config.max_seconds, watch=stop_when_told, facts=facts)
-    except ConversationFailed as failed:
-        recording = failed.recording
-    save(recording, folder)
-    return scored(conversation, recording)
-
-
-def stop_when_told(frame: int, from_user: Frame, from_agent: Frame) -> None:
-    stop = STAGE[0].stop
-    if stop is not None and stop.is_set():
-        raise KeyboardInterrupt  # no failure of this conversation, which will be played anew
+    """`Stage.play` in a process that was told to begin."""
+    return STAGE[0].play(conversation)
 
 
 def scored(conversation: Conversation, recording: Recording, resumed: bool = False) -> Played:
     return Played(conversation, recording.seconds, recording.failure, rows(recording, conversation.folder), resumed)
-
-
-@cache
-def system(role: str, clock: str) -> Participant:
-    """The agent or the baseline on a clock; loaded once per process."""
-    return participant(STAGE[0].config, role, clock)
-
-
-@lru_cache(maxsize=1)
-def the_cast() -> Cast:
-    cast: Cast = built(STAGE[0].config.user)
-    return cast
 
 
 def participant(config: DictConfig, role: str, clock: str) -> Participant:

@@ -1,13 +1,14 @@
 """The loop: who hears what when, who ends it, and what is left when somebody fails."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from says import Says, bursts
 
 from duplex.agents.simple import Echo, NeverAnswers
-from duplex.conversation import ConversationFailed, Prompt, converse
+from duplex.conversation import ConversationFailed, Prompt, converse, facts_of
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame, frozen
 from duplex.recording import AGENT, USER
 
@@ -130,3 +131,83 @@ def test_a_reused_buffer_is_recorded_as_it_was_said_or_refused() -> None:
     except ConversationFailed:
         return
     assert recording.audio[AGENT, ::FRAME_SAMPLES] == pytest.approx([0.1, 0.2, 0.3], abs=2e-5)
+
+
+class Holds(Counts):
+    """`Counts` that keeps a place from `reset` to `leave`."""
+
+    def reset(self, prompt: Prompt, seed: int) -> None:
+        super().reset(prompt, seed)
+        self.left = 0
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def interrupts() -> Frame:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("ending", ["agent", "user"])
+@pytest.mark.parametrize("at, then", [(3, lambda: None), (3, raises), (3, lambda: 17), (3, interrupts), (10_000, raises)])
+def test_both_leave_once_however_it_ends(ending: str, at: int, then: Callable[[], Frame | None]) -> None:
+    user, agent = (Holds(at, then), Holds()) if ending == "user" else (Holds(), Holds(at, then))
+    try:
+        converse(user, agent, max_seconds=0.4)
+    except (ConversationFailed, KeyboardInterrupt):
+        assert then is not None
+    assert (user.left, agent.left) == (1, 1)
+
+
+def test_an_interrupt_while_watching_is_no_failure_and_both_leave() -> None:
+    user, agent = Holds(), Holds()
+    with pytest.raises(KeyboardInterrupt):
+        converse(user, agent, watch=lambda *_: interrupts() and None)
+    assert (user.left, agent.left) == (1, 1)
+
+
+def test_whose_reset_fails_leaves_and_who_never_began_does_not() -> None:
+    class NoSlot(Holds):
+        def reset(self, prompt: Prompt, seed: int) -> None:
+            super().reset(prompt, seed)
+            raise OSError("no slot is free")
+
+    user, agent = Holds(), NoSlot()
+    with pytest.raises(ConversationFailed, match="no slot is free"):
+        converse(user, agent)
+    assert (user.left, agent.left) == (1, 1)
+    agent.left = 0
+    with pytest.raises(ConversationFailed, match="no slot is free"):
+        converse(NoSlot(), agent)
+    assert agent.left == 0
+
+
+def test_a_failing_leave_is_a_failed_conversation_and_the_other_leaves_too() -> None:
+    class Stays(Holds):
+        def leave(self) -> None:
+            raise RuntimeError("locked in")
+
+    user = Holds(at=3)
+    with pytest.raises(ConversationFailed, match="locked in") as caught:
+        converse(user, Stays())
+    assert user.left == 1 and caught.value.recording.seconds == 0.24
+
+
+def test_a_step_takes_as_long_as_its_speaker_says() -> None:
+    class Knows(Counts):
+        def step(self, heard: Frame) -> Frame:
+            said = super().step(heard)
+            assert said is not None
+            return replace(said, seconds=None if len(self.heard) == 2 else 0.01 * len(self.heard))
+
+    seconds = converse(Counts(), Knows(), max_seconds=0.24).step_seconds
+    assert seconds[[0, 2]] == pytest.approx([0.01, 0.03]) and 0.0 < seconds[1] < 0.01
+
+
+def test_what_an_agent_says_of_itself_is_kept() -> None:
+    class Licensed(Counts):
+        facts = {"source": "somewhere", "licence": "CC-BY 4.0"}
+
+    assert facts_of(Counts()) == {}
+    recording = converse(Counts(), Licensed(), seed=7, max_seconds=0.08, facts={"scenario": "shoes"})
+    assert recording.facts == {"scenario": "shoes", "seed": 7, "agent": Licensed.facts}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from shutil import which
 from typing import Final
 
 import pandas as pd
@@ -51,6 +52,8 @@ QUICK: Final = ("an unknown key", "an unknown agent")
     what if what in QUICK else pytest.param(what, marks=pytest.mark.slow) for what in WRONG])
 def test_a_wrong_setting_is_one_line(what: str, tmp_path: Path) -> None:
     arguments, message = WRONG[what]
+    if "tts@agent.tts=flite" in arguments and which("flite") is None:
+        pytest.skip("flite is not installed: apt-get install flite")
     done = program("eval.bench", f"hydra.run.dir={tmp_path}", *arguments)
     assert pd.Series([complaint(done)]).str.contains(message, regex=True).all(), done.stderr
     assert not list(tmp_path.glob("**/log.json"))

@@ -210,8 +210,10 @@ _IDLE: Final[dict[_Setting, list["Decoder"]]] = {}  # loaded and with nobody
 
 def _begun(setting: _Setting, means: str) -> "Decoder":
     """A decoder of nobody else's that begins an utterance with these cepstral means."""
-    idle = _IDLE.get(setting)
-    decoder = idle.pop() if idle else _loaded(setting)
+    try:
+        decoder = _IDLE.setdefault(setting, []).pop()  # in one go: another thread may take the last one
+    except IndexError:
+        decoder = _loaded(setting)
     decoder.set_cmn(means)
     decoder.start_utt()
     return decoder
@@ -220,7 +222,7 @@ def _begun(setting: _Setting, means: str) -> "Decoder":
 def _loaded(setting: _Setting) -> "Decoder":
     from pocketsphinx import Decoder
 
-    LOG.info("loading a decoder for %s", setting.arpa or "digits")
+    LOG.debug("loading a decoder for %s", setting.arpa or "digits")
     if setting.arpa:
         return Decoder(lm=setting.arpa, fwdflat=setting.second_pass, loglevel="FATAL")
     decoder = Decoder(lm=None, fwdflat=False, loglevel="FATAL")
