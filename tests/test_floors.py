@@ -22,6 +22,8 @@ FLOOR_0: Final = (
     "duplex.perturbations",
     "duplex.telephone",
     "duplex.replay",
+    "duplex.playout",
+    "duplex.speech_lm.text",
     "duplex.agents.simple",
     "duplex.stages.domain",
     "duplex.stages.llm",
