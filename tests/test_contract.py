@@ -6,27 +6,33 @@ constructor without arguments.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import exact
 import numpy as np
 import pytest
 from says import bursts
+from tiny_checkpoint import make
 
 from duplex.agents import simple
-from duplex.conversation import Participant, Prompt
+from duplex.agents.moshi import Moshi
+from duplex.agents.personaplex import PersonaPlex, known_voice
+from duplex.conversation import Participant, Prompt, converse, facts_of
 from duplex.frame import FRAME_SAMPLES, SILENCE, Event, Frame, Word, checked, frozen
 from duplex.perturbations import Babble, Delay, Noise, SelfEcho, TelephoneLine, clean
 from duplex.recording import FULL_SCALE, Recording, save
 from duplex.replay import Replay
 from duplex.speech import Speech, frames
+from duplex.speech_lm.serving import Deployment, Served, loaded
 from duplex.stages.domain import domain
 from duplex.stages.endpoint import Completion, TwoStage
 from duplex.stages.language_model import LanguageModel, language_model
 from duplex.stages.stt import Oracle, Sphinx
 from duplex.stages.vad import SileroVad
+from duplex.talk import HangUp
 from duplex.wav import write_pcm16
 from eval.caller import Caller
 from eval.scenario import Line, Scenario
@@ -82,6 +88,21 @@ def caller() -> Participant:
                                                           line("thanks goodbye", seconds=4.5))), exact.Voice())
 
 
+@cache
+def checkpoint(family: str) -> Path:
+    return make(family, Path(tempfile.mkdtemp()))
+
+
+def speech_model(family: Literal["moshi", "personaplex"]) -> Served:
+    """A tiny model of its own."""
+    return loaded(Deployment(family, path=str(checkpoint(family)), dtype="float32", device="cpu"))
+
+
+def personaplex() -> Participant:
+    its = speech_model("personaplex")
+    return PersonaPlex(its, voice=known_voice(its, "NATF0", consent=False))
+
+
 PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "echo": simple.Echo,
     "slow echo": partial(simple.Echo, 0.777),
@@ -96,6 +117,8 @@ PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "incremental": lambda: exact.incremental(recogniser=Oracle(0.2)),
     "cascade with real parts": real_cascade,
     "incremental with real parts": real_incremental,
+    "moshi": lambda: Moshi(speech_model("moshi")),
+    "personaplex": personaplex,
     "caller": caller,
     "replayed file": lambda: Replay(sound_file(), tail=20.0),
     "replayed recording": lambda: Replay(recorded(), tail=20.0),
@@ -214,6 +237,35 @@ def test_words_and_events_pass_through(around: Callable[[Participant], Participa
     heard = [frame for frame in said(fresh(lambda: around(simple.Echo())), CALLER) if frame is not None]
     assert [word.text for frame in heard for word in frame.words] == ["hello", "there"]
     assert [event.kind for frame in heard for event in frame.events] == ["turn"]
+
+
+class Model(HangsUp):
+    """Holds a slot for as long as it is called, knows what its steps cost, and says what it is."""
+
+    facts = {"licence": "CC-BY 4.0"}
+    left = 0
+
+    def step(self, heard: Frame) -> Frame | None:
+        said = super().step(heard)
+        return None if said is None else replace(said, seconds=0.1 * (self.frames_left + 1))
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+@each_perturbation
+def test_what_a_model_needs_passes_through(around: Callable[[Participant], Participant]) -> None:
+    model = Model()
+    recording = converse(Replay(sound_file(), tail=20.0), around(model))
+    assert model.left == 1
+    assert facts_of(around(model)) == recording.facts["agent"] == Model.facts
+    assert recording.step_seconds[:3] == pytest.approx([0.3, 0.2, 0.1])
+
+
+def test_a_user_who_can_be_hung_up_on_leaves_too() -> None:
+    user = Model()
+    converse(HangUp(user), simple.Echo())
+    assert user.left == 1
 
 
 @pytest.mark.parametrize("make", [lambda: Replay(sound_file(), tail=0.5), lambda: Replay(recorded(), tail=0.5)])
