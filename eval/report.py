@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,7 +102,7 @@ def picture(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], obser
             "dots": [[round(float(seconds), 3), identity(conversation), round(float(start), 2)] for seconds, conversation, start
                      in zip(answered["value"], answered["conversation"], answered["start"], strict=True)],
             "n": len(mine), "unanswered": len(mine) - len(answered),
-            "median": None if value is None else [value.value, value.low, value.high],
+            "median": None if value is None or isnan(value.value) else [value.value, value.low, value.high],
         })
     return {"title": row.title if row else "Switch latency", "systems": systems}
 
@@ -169,7 +170,7 @@ def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def in_words(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items())
+        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items() if item is not None)
     if isinstance(value, list):
         return ", ".join(in_words(item) for item in value)
     return str(value)

@@ -8,6 +8,8 @@ from tiny_checkpoint import CARD, random_mimi
 
 __all__ = ["CARD", "small_lm", "small_mimi"]  # CARD: of the codes in PersonaPlex's prompt
 
+torch.set_num_threads(1)  # so little work that threads only wait for one another
+
 
 @torch.no_grad()
 def small_mimi(seed: int = 0) -> MimiModel:

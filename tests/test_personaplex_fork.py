@@ -26,7 +26,7 @@ from small_moshi import small_mimi
 from duplex.speech_lm.engine import Engine, Input, Snapshot
 from duplex.speech_lm.prompt import Script, opening, prefix, stepwise, system_prompt
 from duplex.speech_lm.sampling import GREEDY
-from duplex.speech_lm.voice import saved_voice, to_pt
+from duplex.speech_lm.voice import save_voice, saved_voice, to_pt
 
 CHECKOUT = os.environ.get("PERSONAPLEX_CHECKOUT", "")
 ROW, NEIGHBOURS = 1, (0, 2)
@@ -91,8 +91,8 @@ def test_our_pt_holds_what_the_fork_saves(engine: Engine, fork: dict[str, Any], 
 
 
 def test_fork_that_replays_our_pt_says_what_it_says_with_its_own(engine: Engine, fork: dict[str, Any], folder: Path) -> None:
-    torch.save(to_pt(fork["voice"].numpy(), engine.lm), folder / "ours.pt")
-    assert torch.equal(fork_run(folder / "again.pt", folder / "ours.pt")["said"], fork["said"])
+    save_voice(folder / "both.pt", fork["voice"].numpy(), engine.lm)
+    assert torch.equal(fork_run(folder / "again.pt", folder / "both.pt")["said"], fork["said"])
 
 
 def test_fork_begins_with_the_last_frame_of_the_prompt(fork: dict[str, Any], script: Script) -> None:

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("moshi")
 
 import torch
+from moshi.utils.compile import no_compile
 from small_moshi import CARD, small_lm, small_mimi
 
 from duplex.speech_lm.engine import FREE, Engine, Input, Snapshot
@@ -104,7 +105,7 @@ def test_columns_delay_all_codebooks_but_the_first(engine: Engine) -> None:
 def test_embedding_is_what_the_model_feeds_itself(engine: Engine) -> None:
     table = columns(engine.lm, system_prompt(ROLE, VOICE))[:, :-1]
     heard: list[torch.Tensor] = []
-    with torch.no_grad(), engine.alone():
+    with torch.no_grad(), engine.alone(), no_compile():
         watch = engine.lm.transformer.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0]))
         engine.lm.forward_text(table[None])
         watch.remove()

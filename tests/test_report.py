@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -44,10 +45,13 @@ def call(clock: str, system: str, seed: int, word: str = "hello") -> Recording:
          "expect": {"said": ["friday"], "not_said": []}}, "user")
 
 
-def run(folder: Path, word: str = "hello", name: str = "a run") -> Path:
+def run(folder: Path, word: str = "hello", name: str = "a run", silent: str = "") -> Path:
     observed = []
     for clock, system, leaf in (identity.split("/") for identity in IDENTITIES):
         recording = call(clock, system, int(leaf[-1]), word)
+        if system == silent:
+            recording = replace(recording, audio=recording.audio * [[1.0], [0.0]], words=(recording.words[0], ()),
+                                events=(recording.events[0], ()))
         where = Path("conversations", clock, system, leaf)
         save(recording, folder / where)
         observed += scored(recording, where)
@@ -194,6 +198,14 @@ def test_browser_draws_both_lanes_without_an_error(tmp_path, monkeypatch, inline
     assert "+0.40" in dom and "+1.00" in dom
     assert dom.count('class="dot"') == 4  # two turns of each system, on the clock of the conversation
     assert dom.count("<script") == page.read_text().count("<script") + (0 if inline else 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed: apt-get install chromium")
+def test_browser_draws_an_agent_that_never_answers(tmp_path):
+    dom = dumped(write_report(run(tmp_path, silent="quick")), "")
+    assert "data-ready" in dom and "data-errors" not in dom
+    assert "quick none s, slow 1.00 s" in dom
 
 
 def dumped(page: Path, address: str) -> str:

@@ -11,11 +11,13 @@ import pytest
 
 pytest.importorskip("moshi")
 
+import make_voice
 import soundfile
 import torch
 from small_moshi import CARD, small_lm, small_mimi
 
 from duplex.frame import SAMPLE_RATE
+from duplex.speech_lm.checkpoint import find, load
 from duplex.speech_lm.engine import Engine, Input, Output
 from duplex.speech_lm.prompt import opening, prefix, system_prompt
 from duplex.speech_lm.sampling import GREEDY
@@ -252,6 +254,28 @@ def test_loudness_of_a_recording_does_not_matter(engine: Engine, recording: Path
     for path in (recording, tmp_path / "quiet.flac"):
         samples, _ = soundfile.read(path, dtype="float32")
         assert meter.integrated_loudness(levelled(samples, path)) == pytest.approx(-24.0, abs=0.01)
+
+
+def test_script_makes_the_voice_of_a_recording(tiny: Callable[[str], Path], recording: Path, tmp_path: Path) -> None:
+    made = make_voice.make(recording, tmp_path / "carla.pt", tiny("personaplex"), dtype="float32")
+    model = load(find("personaplex", path=tiny("personaplex")), dtype="float32")
+    heard = recorded_voice(recording, model.mimi, consent=True)
+    assert made["frames"] == 32 and made["seconds"] == 2.56
+    assert made["digest"] == heard.digest == saved_voice(tmp_path / "carla.pt", model.lm).digest
+
+
+def test_script_asks_for_consent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["make_voice.py", "carla.wav", "carla.pt"])
+    with pytest.raises(SystemExit):
+        make_voice.main()
+    assert "needs its speaker's consent; if you have it, say so with --consent" in capsys.readouterr().err
+
+
+def test_voices_of_a_checkpoint_are_voices(tiny: Callable[[str], Path], caplog: pytest.LogCaptureFixture) -> None:
+    model = load(find("personaplex", path=tiny("personaplex")), dtype="float32")
+    names = voice_names(model.checkpoint.voices)
+    assert names and all(named_voice(name, model.checkpoint.voices, model.lm).heard for name in names)
+    assert not caplog.records
 
 
 def test_recording_too_short_for_a_meter_says_how_short(engine: Engine, tmp_path: Path) -> None:

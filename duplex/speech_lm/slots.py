@@ -188,6 +188,8 @@ class Seat:
                 output, self.seconds = answer.result(self.slots.patience())
                 break
             except TimeoutError:
+                if answer.done():  # the engine's own, not the end of patience
+                    raise
                 self.slots.begin_late()
         if not np.isfinite(output.samples).all():
             raise ValueError(f"the model's sound is not finite in frame {self.frame}: damaged weights, or a dtype that they "
