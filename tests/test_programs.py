@@ -3,17 +3,14 @@
 import json
 import os
 import resource
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from shutil import which
 from typing import Final
 
 import pandas as pd
 import pytest
-from piped import ROOT, complaint, program
+from piped import ROOT, complaint, interrupted, program
 
 from duplex.recording import load
 
@@ -208,20 +205,8 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_saved(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_ctrl_c_stops_quickly_and_what_was_played_can_be_scored(tmp_path: Path) -> None:
     arguments = ["agent=responder", "agent._target_=failing.Slow", "agent@baseline=never_answers", "scenarios=smooth"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "eval.bench", *arguments, f"hydra.run.dir={tmp_path}"], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])})
-    patience = time.monotonic() + 60
-    while not list(tmp_path.glob("conversations/*/responder/*/log.json")) and time.monotonic() < patience:
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    interrupted = time.monotonic()
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, ""), err
-    assert time.monotonic() - interrupted < 5.0
-    assert len(err.splitlines()) == 1 and "of 60 conversations are kept" in err and f"duplex-score run={tmp_path}" in err
+    err = interrupted(tmp_path, "conversations/*/responder/*/log.json", *arguments)
+    assert "of 60 conversations are kept" in err and f"duplex-score run={tmp_path}" in err
     scored = program("eval.score", f"run={tmp_path}")
     assert scored.returncode == 0 and "conversations scored" in scored.stdout, scored.stderr
     assert (tmp_path / "report.html").is_file()

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from piped import ROOT, complaint, program
+from piped import ROOT, complaint, interrupted, program
 from together import table
 
 from duplex.recording import load
@@ -204,18 +203,7 @@ def test_a_talk_with_a_shared_model_leaves_it_and_says_what_it_is(tmp_path: Path
 
 @pytest.mark.slow
 def test_ctrl_c_stops_threads_and_processes(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "eval.bench", *SEATED[:-1], "+agent.slots=8", "+agent.pace=0.01", "agent@baseline=responder",
-         "baseline._target_=failing.Slow", "scenarios=smooth", f"hydra.run.dir={tmp_path}"], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])})
-    patience = time.monotonic() + 60
-    while not list(tmp_path.glob("conversations/*/responder'/*/log.json")) and time.monotonic() < patience:
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    interrupted = time.monotonic()
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, ""), err
-    assert time.monotonic() - interrupted < 5.0
-    assert len(err.splitlines()) == 1 and "conversations are kept" in err
+    err = interrupted(tmp_path, "conversations/*/responder'/*/log.json",
+                      *SEATED[:-1], "+agent.slots=8", "+agent.pace=0.01", "agent@baseline=responder",
+                      "baseline._target_=failing.Slow", "scenarios=smooth")
+    assert "conversations are kept" in err

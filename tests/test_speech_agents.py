@@ -16,7 +16,7 @@ from talking import DRAWN, LOST, alone, tokens  # noqa: E402
 
 from duplex.agents.moshi import Moshi, moshi, warn_of_prompt  # noqa: E402
 from duplex.agents.personaplex import PersonaPlex, personaplex  # noqa: E402
-from duplex.conversation import Prompt, converse  # noqa: E402
+from duplex.conversation import ConversationFailed, Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, SILENCE, Frame, frozen  # noqa: E402
 from duplex.recording import AGENT, USER, load  # noqa: E402
 from duplex.speech_lm.engine import Input  # noqa: E402
@@ -152,6 +152,18 @@ def test_a_role_over_the_budget_fails_its_conversation_and_frees_the_slot(tiny: 
     with pytest.raises(ValueError, match="the role has .* tokens with its tags, at most 20 fit"):
         agent.reset(Prompt("you work for an optician and you answer all the questions about orders"), 0)
     assert isinstance(agent, PersonaPlex) and len(said(agent, Prompt("hi"), hears(2)))
+
+
+def test_a_prompt_that_breaks_off_frame_by_frame_frees_the_slot(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = personaplex(path=str(tiny("personaplex")), prompting="stepwise")
+    with monkeypatch.context() as patch, pytest.raises(ConversationFailed, match="out of memory"):
+        patch.setattr(agent.served.slots.engine, "say", out_of_memory)
+        converse(Says(bursts((0.0, 0.4))), agent, max_seconds=0.4)
+    assert not agent.served.slots.seats
+
+
+def out_of_memory(*_: object) -> None:
+    raise RuntimeError("out of memory")
 
 
 BENCH = ("agent=moshi", "agent@baseline=responder", "~clocks.cloud_typical", "~clocks.measured", "max_seconds=2.4",

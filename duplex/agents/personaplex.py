@@ -48,7 +48,7 @@ class PersonaPlex(Moshi):
         script = system_prompt(role, None if self.voice is None else self.voice.codes)
         slots = self.served.slots
         if self.prompting == "stepwise":
-            seat = slots.sit(seed, self.sampling)
+            self.seat = seat = slots.sit(seed, self.sampling)  # known before the first step, so that `leave` finds it
             for frame in stepwise(script):
                 seat.step(frame)
             slots.run(lambda: slots.engine.renew_codec(seat.row))  # nobody has heard the agent speak its prompt

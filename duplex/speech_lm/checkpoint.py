@@ -4,15 +4,10 @@ Whether it all fits into memory is asked in `duplex.speech_lm.memory`, between `
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
-
-if find_spec("triton") is None:  # Windows, and torch for processors only
-    os.environ.setdefault("NO_TORCH_COMPILE", "1")  # read when moshi is imported
 
 from moshi.models import loaders
 from moshi.models.compression import MimiModel

@@ -180,6 +180,10 @@ class Engine:
     @torch.no_grad()
     def tick(self, inputs: Mapping[int, Input]) -> dict[int, Output]:
         """One frame of the conversations in `inputs`, by row; all others stand still."""
+        with self.kernels():
+            return self.ticked(inputs)
+
+    def ticked(self, inputs: Mapping[int, Input]) -> dict[int, Output]:
         heard_before = self.generator.hidden.clone() if self.scores else None
         tokens = self.say(inputs, self.hear(inputs))
         nats: dict[int, np.ndarray] = {}
@@ -222,8 +226,7 @@ class Engine:
             if one.audio is not None:
                 self.generator.audio[row] = torch.from_numpy(one.audio).to(self.device)
         self.run_only(self.generator, inputs.keys())
-        with self.kernels():
-            tokens = self.generator.step(codes)
+        tokens = self.generator.step(codes)
         assert tokens is not None  # LMGen that supports rows out of step always answers
         for row in told:
             self.generator.text[row], self.generator.audio[row] = FREE, FREE

@@ -15,8 +15,8 @@ from moshi.models.lm import LMModel
 
 from duplex.frame import FRAME_SECONDS
 from duplex.speech_lm.engine import CODEBOOKS, FREE, Input
+from duplex.speech_lm.text import PAD
 
-PAD: Final = 3  # the text token that says nothing
 SILENCE: Final = np.array([948, 243, 1178, 546, 1736, 1030, 1978, 2008])  # Mimi's codes of a silent agent
 SINE: Final = np.array([430, 1268, 381, 1611, 1095, 1495, 56, 472])  # and of 440 Hz, which stands for the user
 SILENCE_SECONDS: Final = 0.5

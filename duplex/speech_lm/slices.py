@@ -17,11 +17,11 @@ from typing import BinaryIO, Final
 
 from duplex.cache import cache_folder
 from duplex.speech_lm.engine import CODEBOOKS
+from duplex.speech_lm.scoring import SLICES as BOTH
 from duplex.speech_lm.weights import LENGTH, METADATA, Contents, Stored, contents
 
 log = logging.getLogger(__name__)
 
-BOTH: Final = 2 * CODEBOOKS  # slices where the user's side is predicted too
 CHUNK: Final = 1 << 24  # bytes
 NUMBERED: Final = re.compile(
     r"(?P<part>linears|depformer_in|depformer_emb|depformer_norms|"
