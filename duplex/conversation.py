@@ -6,12 +6,12 @@ does. Measuring what was said is `eval`'s business.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any, Final, Protocol, runtime_checkable
 
 from duplex.frame import FRAME_SECONDS, SILENCE, Frame, checked
-from duplex.recording import Recorder, Recording
+from duplex.recording import Keeps, Recorder, Recording
 
 MAX_SECONDS: Final = 120.0
 
@@ -50,6 +50,14 @@ class Leaves(Protocol):
         """The conversation is over, however it ended: called once for each `reset`, even for one that failed."""
 
 
+@runtime_checkable
+class Tallies(Protocol):
+    """A participant that counts what only it can know: late frames of a sound card, packets of a line."""
+
+    def tally(self) -> Mapping[str, Any]:
+        """What it counted, JSON-like; asked once a conversation is over, before `leave`."""
+
+
 class ConversationFailed(Exception):
     """A participant raised or answered nonsense; `recording` holds everything up to then."""
 
@@ -84,21 +92,47 @@ def converse(
     Raises:
         ConversationFailed: from what a participant raised, with the recording so far.
     """
-    known = facts_of(agent)
-    recorder = Recorder(facts={**(facts or {}), "seed": seed, **({"agent": dict(known)} if known else {})})
+    recorder = Recorder(described(agent, prompt, seed, facts))
+    ended_by, failure = hold(user, agent, recorder, prompt, seed, max_seconds, watch)
+    if failure is not None:
+        raise ConversationFailed(recorder.finish(ended_by, complaint(failure))) from failure
+    return recorder.finish(ended_by)
+
+
+def hold(user: Participant, agent: Participant, recorder: Keeps, prompt: Prompt, seed: int, max_seconds: float,
+         watch: Watch | None = None) -> tuple[str, Exception | None]:
+    """The conversation itself, written to `recorder`, which is left to be finished; returns who ended it, and what failed."""
     try:
         with ExitStack() as when_over:
             for participant in (user, agent):
                 when_over.callback(leave, participant)
                 participant.reset(prompt, seed)
+            when_over.callback(lambda: recorder.tell(counted(user, agent)))  # before anybody leaves
             ended_by = exchange(user, agent, recorder, round(max_seconds / FRAME_SECONDS), watch)
-    except Exception as error:  # not swallowed: it travels on, with what was recorded so that nothing is lost
-        failure = f"{type(error).__name__}: {error}"
-        raise ConversationFailed(recorder.finish(ended_by="failure", failure=failure)) from error
-    return recorder.finish(ended_by)
+    except Exception as error:  # not swallowed: whoever holds the conversation keeps what was recorded and tells it
+        return "failure", error
+    return ended_by, None
 
 
-def exchange(user: Participant, agent: Participant, recorder: Recorder, num_frames: int, watch: Watch | None) -> str:
+def described(agent: Participant, prompt: Prompt, seed: int, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a recording keeps of a conversation that is about to begin: enough to hold it with another agent."""
+    known = facts_of(agent)
+    return {**(facts or {}), "seed": seed, **({"prompt": asdict(prompt)} if prompt != Prompt() else {}),
+            **({"agent": dict(known)} if known else {})}
+
+
+def complaint(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"
+
+
+def counted(user: Participant, agent: Participant) -> dict[str, Any]:
+    """What the two counted, as facts of a recording; nothing where nobody counts."""
+    tallies = {party: dict(one.tally()) for party, participant in (("user", user), ("agent", agent))
+               for one in layers(participant) if isinstance(one, Tallies)}
+    return {"tally": tallies} if tallies else {}
+
+
+def exchange(user: Participant, agent: Participant, recorder: Keeps, num_frames: int, watch: Watch | None) -> str:
     """The loop; returns who ended it."""
     from_user = SILENCE
     for index in range(num_frames):

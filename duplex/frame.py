@@ -62,12 +62,15 @@ class Frame:
         events: acts and decisions that begin in this frame.
         seconds: how long its speaker computed for it, where the speaker knows better than the loop: a model that steps
             many conversations at once does not count the wait for the others.
+        at: when its first sample was caught by a microphone or its last came over a network, in seconds of `perf_counter`,
+            where the speaker knows. Measured and kept, never decided on.
     """
 
     samples: np.ndarray
     words: tuple[Word, ...] = ()
     events: tuple[Event, ...] = ()
     seconds: float | None = None
+    at: float | None = None
 
 
 def frozen(samples: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ decided here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class Recording:
         step_seconds: (num_frames,) float32, how long each agent step took: on this machine, or as the agent says itself
             (`Frame.seconds`); the only part that differs between two runs of the same seed on a declared clock, so it is
             kept in a file of its own.
+        clock: (2, num_frames) float64, the second clock of a live call: when each frame of each party was caught or came
+            (`Frame.at`), seconds from the first of them all; NaN where nobody knows. Empty where nobody ever knew.
     """
 
     audio: np.ndarray
@@ -45,32 +48,46 @@ class Recording:
     ended_by: str = "limit"
     failure: str | None = None
     step_seconds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    clock: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
 
     @property
     def seconds(self) -> float:
         return self.audio.shape[1] / SAMPLE_RATE
 
 
+class Keeps(Protocol):
+    """Where the loop writes: into memory (`Recorder`), or onto the disk as it goes (`duplex.journal`)."""
+
+    def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
+        """A frame of both, and how long the agent computed for it."""
+
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        """Facts that are known only now."""
+
+
 class Recorder:
     """Collects frames while a conversation runs."""
 
     def __init__(self, facts: Mapping[str, Any]):
-        self.facts = facts
+        self.facts = dict(facts)
         self.channels: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         self.words: tuple[list[Word], list[Word]] = ([], [])
         self.events: tuple[list[Event], list[Event]] = ([], [])
         self.step_seconds: list[float] = []
+        self.moments: list[tuple[float | None, float | None]] = []
+
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        self.facts |= facts
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
         start = len(self.step_seconds) * FRAME_SECONDS
         for party, frame in ((USER, from_user), (AGENT, from_agent)):
             self.channels[party].append(frame.samples.copy())  # its maker may use the array again
-            self.words[party].extend(
-                Word(word.text, moment(start + word.start), moment(start + word.end)) for word in frame.words)
-            self.events[party].extend(
-                Event(event.kind, moment(start + event.start), moment(start + event.end), event.detail)
-                for event in frame.events)
+            words, events = timed(frame, start)
+            self.words[party].extend(words)
+            self.events[party].extend(events)
         self.step_seconds.append(step_seconds)
+        self.moments.append((from_user.at, from_agent.at))
 
     def finish(self, ended_by: str, failure: str | None = None) -> Recording:
         audio = np.zeros((2, len(self.step_seconds) * FRAME_SAMPLES), np.float32)
@@ -80,7 +97,20 @@ class Recorder:
         return Recording(
             audio, (tuple(self.words[USER]), tuple(self.words[AGENT])),
             (tuple(self.events[USER]), tuple(self.events[AGENT])),
-            self.facts, ended_by, failure, np.array(self.step_seconds, np.float32))
+            self.facts, ended_by, failure, np.array(self.step_seconds, np.float32), second_clock(self.moments))
+
+
+def timed(frame: Frame, start: float) -> tuple[list[Word], list[Event]]:
+    """The words and events of a frame that begins at `start`, in seconds from the first sample of the recording."""
+    return ([Word(word.text, moment(start + word.start), moment(start + word.end)) for word in frame.words],
+            [Event(event.kind, moment(start + event.start), moment(start + event.end), event.detail)
+             for event in frame.events])
+
+
+def second_clock(moments: Sequence[tuple[float | None, float | None]]) -> np.ndarray:
+    """`Recording.clock` from `Frame.at` of each frame of both."""
+    clock = np.array(moments, float).T.reshape(len(PARTIES), -1)
+    return np.zeros((len(PARTIES), 0)) if np.isnan(clock).all() else clock - np.nanmin(clock)
 
 
 def moment(seconds: float) -> float:
@@ -89,11 +119,23 @@ def moment(seconds: float) -> float:
 
 
 def save(recording: Recording, folder: Path) -> None:
-    """Writes `audio.wav`, `log.json` and `step_seconds.npy`; the log comes last, so a folder with a log is whole.
+    """Writes `audio.wav`, `log.json`, `step_seconds.npy`, and `clock.npy` of a live call.
+
+    The log comes last, so a folder with a log is whole.
 
     Raises:
         OSError: naming the folder, when the disk is full or not writable.
     """
+    with writable(folder):
+        write_pcm16(folder / "audio.wav", np.rint(recording.audio * FULL_SCALE).astype(np.int16))
+        save_beside(recording, folder)
+
+
+def save_beside(recording: Recording, folder: Path) -> None:
+    """Writes what stands beside the sound, the log last."""
+    np.save(folder / "step_seconds.npy", recording.step_seconds)
+    if recording.clock.size:
+        np.save(folder / "clock.npy", recording.clock)
     log = {
         "schema": SCHEMA,
         "facts": recording.facts,
@@ -101,18 +143,24 @@ def save(recording: Recording, folder: Path) -> None:
         "failure": recording.failure,
         "seconds": recording.seconds,
         "words": {party: [list(word) for word in recording.words[row]] for row, party in enumerate(PARTIES)},
-        "events": {
-            party: [{"kind": event.kind, "start": event.start, "end": event.end, "detail": dict(event.detail)}
-                    for event in recording.events[row]]
-            for row, party in enumerate(PARTIES)},
+        "events": {party: [event_as_json(event) for event in recording.events[row]] for row, party in enumerate(PARTIES)},
     }
+    part = folder / "log.json.part"
+    part.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / "log.json")
+
+
+def event_as_json(event: Event) -> dict[str, Any]:
+    """What `Event(**…)` reads back."""
+    return {"kind": event.kind, "start": event.start, "end": event.end, "detail": dict(event.detail)}
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Makes the folder, and says of what cannot be written there what would help."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_pcm16(folder / "audio.wav", np.rint(recording.audio * FULL_SCALE).astype(np.int16))
-        np.save(folder / "step_seconds.npy", recording.step_seconds)
-        part = folder / "log.json.part"
-        part.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-        part.replace(folder / "log.json")
+        yield
     except OSError as error:
         raise OSError(error.errno, f"cannot save the recording ({error.strerror}); free space or choose another "
                                    f"folder", str(folder)) from error
@@ -140,10 +188,11 @@ def load(folder: Path) -> Recording:
     if abs(audio.shape[1] / SAMPLE_RATE - log["seconds"]) > 0.5 / SAMPLE_RATE:
         raise ValueError(f"{folder / 'audio.wav'} lasts {audio.shape[1] / SAMPLE_RATE:.3f} s, "
                          f"its log says {log['seconds']:.3f} s: they are not from the same conversation")
-    steps = folder / "step_seconds.npy"
+    steps, clock = folder / "step_seconds.npy", folder / "clock.npy"
     user_words, agent_words = (tuple(Word(*row) for row in log["words"][party]) for party in PARTIES)
     user_events, agent_events = (tuple(Event(**row) for row in log["events"][party]) for party in PARTIES)
     return Recording(
         (audio / FULL_SCALE).astype(np.float32), (user_words, agent_words), (user_events, agent_events),
         log["facts"], log["ended_by"], log["failure"],
-        np.load(steps) if steps.is_file() else np.zeros(0, np.float32))
+        np.load(steps) if steps.is_file() else np.zeros(0, np.float32),
+        np.load(clock) if clock.is_file() else np.zeros((len(PARTIES), 0)))

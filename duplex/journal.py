@@ -1,0 +1,130 @@
+"""A conversation written to disk as it is held, so that a killed process loses less than a frame.
+
+For live calls, which last as long as they please: nothing of them is kept in memory. `audio.wav` is whole after every
+frame; words, events and times stand line by line in `journal.jsonl`, from which the log of a recording is made when the
+call is over, or by `recover` when nobody was there to finish it. Simulated conversations are `duplex.recording`'s.
+"""
+
+import json
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame, Word
+from duplex.recording import FULL_SCALE, PARTIES, Recording, event_as_json, save_beside, second_clock, timed, writable
+
+NAME: Final = "journal.jsonl"
+FRAME_BYTES: Final = 2 * FRAME_SAMPLES * len(PARTIES)
+CUT_OFF: Final = "the process was killed; the recording was recovered from its journal"
+
+
+class Journal:
+    """What `converse` would keep in a `Recorder`, on disk.
+
+    Args:
+        folder: of the recording, made if need be.
+        facts: as in a `Recording`.
+
+    Raises:
+        OSError: naming the folder, when the disk is full or not writable; also from `write`.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]):
+        self.folder = folder
+        with writable(folder):
+            # Unbuffered: what has been written stays when this process is killed.
+            self.sound_file = (folder / "audio.wav").open("wb", buffering=0)
+            self.sound = wave.open(self.sound_file, "wb")
+            self.sound.setparams((len(PARTIES), 2, SAMPLE_RATE, 0, "NONE", ""))
+            self.lines = (folder / NAME).open("wb", buffering=0)
+            self.note({"facts": facts})
+        self.num_frames = 0
+
+    def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
+        start = self.num_frames * FRAME_SECONDS
+        line: dict[str, Any] = {"at": [from_user.at, from_agent.at], "step_seconds": round(step_seconds, 6)}
+        for party, frame in zip(PARTIES, (from_user, from_agent), strict=True):
+            words, events = timed(frame, start)
+            if words or events:
+                line[party] = [words, [event_as_json(event) for event in events]]
+        sound = np.stack([from_user.samples, from_agent.samples], axis=1)
+        with writable(self.folder):
+            self.sound.writeframes(np.rint(sound * FULL_SCALE).astype("<i2").tobytes())
+            self.note(line)
+        self.num_frames += 1
+
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        with writable(self.folder):
+            self.note({"facts": facts})
+
+    def note(self, line: Mapping[str, Any]) -> None:
+        self.lines.write(json.dumps(line).encode() + b"\n")
+
+    def finish(self, ended_by: str, failure: str | None = None) -> None:
+        """Makes the recording whole: `duplex.recording.load` reads it."""
+        with writable(self.folder):
+            self.sound.close()
+            self.sound_file.close()
+            self.lines.close()
+            complete(self.folder, ended_by, failure)
+
+
+def recover(folder: Path) -> bool:
+    """Makes a recording of a call whose process was killed; false where there is nothing to recover.
+
+    Raises:
+        ValueError: the journal is damaged before its last line.
+    """
+    if (folder / "log.json").is_file() or not (folder / NAME).is_file():
+        return False
+    whole_frames(folder / "audio.wav")
+    complete(folder, "failure", CUT_OFF)
+    return True
+
+
+def complete(folder: Path, ended_by: str, failure: str | None) -> None:
+    """Turns a journal into what stands beside the sound, and removes it."""
+    lines = read_lines(folder / NAME)
+    facts: dict[str, Any] = {}
+    for line in lines:
+        facts |= line.get("facts", {})
+    frames = [line for line in lines if "at" in line]
+    told = [[line[party] for line in frames if party in line] for party in PARTIES]
+    user_words, agent_words = (tuple(Word(*word) for words, _ in of for word in words) for of in told)
+    user_events, agent_events = (tuple(Event(**event) for _, events in of for event in events) for of in told)
+    with wave.open(str(folder / "audio.wav"), "rb") as sound:
+        length = np.broadcast_to(np.float32(0.0), (len(PARTIES), sound.getnframes()))  # all that the log wants of it
+    save_beside(Recording(
+        length, (user_words, agent_words), (user_events, agent_events), facts, ended_by, failure,
+        np.array([line["step_seconds"] for line in frames], np.float32),
+        second_clock([(line["at"][0], line["at"][1]) for line in frames])), folder)
+    (folder / NAME).unlink()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All lines but one that was cut off in the middle."""
+    lines: list[dict[str, Any]] = []
+    *complete_lines, _ = path.read_bytes().split(b"\n")
+    for number, line in enumerate(complete_lines, 1):
+        try:
+            lines.append(json.loads(line))
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged in line {number}: {error}; delete its folder to go on without this "
+                             "call") from error
+    return lines
+
+
+def whole_frames(path: Path) -> None:
+    """Sets a killed process's sound file right: its header tells of whole frames only, and so must its length."""
+    with path.open("r+b") as file:
+        header = 44
+        num_frames = max(0, path.stat().st_size - header) // FRAME_BYTES
+        file.truncate(header + num_frames * FRAME_BYTES)
+        size = num_frames * FRAME_BYTES
+        file.seek(4)
+        file.write((36 + size).to_bytes(4, "little"))
+        file.seek(40)
+        file.write(size.to_bytes(4, "little"))
