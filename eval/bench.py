@@ -20,12 +20,13 @@ from duplex import programs
 from duplex.build import built
 from duplex.conversation import facts_of
 from duplex.manifest import manifest, read_manifest, write_manifest
-from eval.cast import check_one_of, check_voice
+from eval.cast import Cast, check_one_of, check_voice
 from eval.manifest import check_resumable, suite_digest
 from eval.programs import say, summarised
+from eval.recorded import Recorded, cast_of
 from eval.scenario import Scenario, suite
 from eval.scores import write_observations
-from eval.simulation import Conversation, Played, Stage, participant, simulate
+from eval.simulation import Conversation, Played, participant, simulate
 
 ROLES: Final = ("agent", "baseline")
 
@@ -49,8 +50,8 @@ class Settings:
     report: bool
 
 
-def scenarios_of(settings: Settings) -> tuple[Scenario, ...]:
-    scenarios = suite(settings.scenarios.files)
+def scenarios_of(settings: Settings, cast: Cast | Recorded) -> tuple[Scenario, ...]:
+    scenarios = cast.scenarios if isinstance(cast, Recorded) else suite(settings.scenarios.files)
     only = settings.scenarios.only
     for name in only:
         check_one_of(name, {scenario.name: scenario for scenario in scenarios}, "scenario")
@@ -69,7 +70,7 @@ def system_names(config: DictConfig) -> dict[str, str]:
     return names
 
 
-def rehearse(config: DictConfig, names: dict[str, str], scenarios: tuple[Scenario, ...],
+def rehearse(config: DictConfig, names: dict[str, str], cast: Cast | Recorded, scenarios: tuple[Scenario, ...],
              seeds: list[int]) -> dict[str, dict[str, Any]]:
     """Makes everything once: whatever is wrong with the config is said before anything runs, and caches are filled.
 
@@ -79,8 +80,7 @@ def rehearse(config: DictConfig, names: dict[str, str], scenarios: tuple[Scenari
     for clock in config.clocks:
         built(config.clocks[clock])
     known = {role: dict(facts_of(participant(config, role, next(iter(config.clocks))))) for role in names}
-    cast = Stage(OmegaConf.to_yaml(config), Path()).cast
-    voices = {cast.part(scenario, seed)[0] for scenario in scenarios for seed in seeds}
+    voices = cast.voices_of(scenarios, seeds)
     for role, name in names.items():
         check_voice(str(config[role].get("tts", {}).get("voice", "")), voices, name)
     return {role: facts for role, facts in known.items() if facts}
@@ -107,16 +107,18 @@ def play_all(config: DictConfig, planned: list[Conversation], run: Path, console
 
 def bench(config: DictConfig, run: Path, console: Console) -> None:
     settings, names = programs.settings(config, Settings), system_names(config)
-    scenarios = scenarios_of(settings)
+    cast = cast_of(config.user)
+    scenarios = scenarios_of(settings, cast)
     planned = [Conversation(role, names[role], str(clock), scenario, seed)  # cut short, it still compares like with like
                for seed in settings.seeds for scenario in scenarios for clock in config.clocks for role in names]
     about = manifest({
         "name": run.name, **names, "clocks": list(config.clocks), "seeds": settings.seeds,
-        "suite": settings.scenarios.files, "suite_digest": suite_digest(scenarios),
+        "suite": [str(cast.path)] if isinstance(cast, Recorded) else settings.scenarios.files,
+        "suite_digest": cast.digest() if isinstance(cast, Recorded) else suite_digest(scenarios),
         "command": "duplex-bench " + " ".join(HydraConfig.get().overrides.task),
         "config": OmegaConf.to_container(config, resolve=False)})
     check_resumable(run, about)
-    if weights := rehearse(config, names, scenarios, settings.seeds):
+    if weights := rehearse(config, names, cast, scenarios, settings.seeds):
         about = {**about, "weights": weights}
         check_resumable(run, about)  # the same settings may find other weights by now
     if (run / "manifest.json").is_file():

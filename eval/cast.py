@@ -3,7 +3,7 @@
 Drawn from scenario and seed, so that every agent meets the same callers.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from random import Random
@@ -74,8 +74,13 @@ class Cast:
         return name, rate
 
     def caller(self, scenario: Scenario, seed: int) -> ScriptedCaller:
-        """Who plays a drawn scenario."""
-        return ScriptedCaller(scenario, *self.part(scenario, seed))
+        """Who plays a scenario with the values of a seed."""
+        played = drawn(scenario, seed)
+        return ScriptedCaller(played, *self.part(played, seed))
+
+    def voices_of(self, scenarios: Iterable[Scenario], seeds: Collection[int]) -> set[str]:
+        """Names of all voices that will be heard."""
+        return {self.part(scenario, seed)[0] for scenario in scenarios for seed in seeds}
 
 
 def caller_of(name: str, files: Sequence[str] | None = None, seed: int = 0, voices: Sequence[str] | None = None,
@@ -93,7 +98,7 @@ def caller_of(name: str, files: Sequence[str] | None = None, seed: int = 0, voic
     looked_in = sorted(path.stem for path in Path(FOLDER).glob("*.yaml")) if files is None else list(files)
     scenarios = {scenario.name: scenario for scenario in suite(looked_in)}
     check_one_of(name, scenarios, "scenario")
-    return Cast(voices, rates).caller(drawn(scenarios[name], seed), seed)
+    return Cast(voices, rates).caller(scenarios[name], seed)
 
 
 def check_one_of(name: str, there_are: Mapping[str, object], what: str, where: str = "") -> None:

@@ -22,9 +22,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
+from duplex.pace import paced
 from duplex.recording import Recording, load, save
 from eval.cast import Cast
-from eval.scenario import Scenario, drawn
+from eval.recorded import Recorded, cast_of
+from eval.scenario import Scenario
 from eval.scores import rows
 
 
@@ -137,9 +139,8 @@ class Stage:
         self.max_seconds: float = made.max_seconds
 
     @cached_property
-    def cast(self) -> Cast:
-        cast: Cast = built(self.config.user)
-        return cast
+    def cast(self) -> Cast | Recorded:
+        return cast_of(self.config.user)
 
     def play(self, conversation: Conversation) -> Played:
         """Plays one conversation in this thread; a failing participant is a counted failure, not the end of the run."""
@@ -149,7 +150,7 @@ class Stage:
             return scored(conversation, load(folder), resumed=True)
         with MAKING:
             cast, agent = self.cast, self.system(conversation.role, conversation.clock)
-        caller = cast.caller(drawn(conversation.scenario, conversation.seed), conversation.seed)
+        caller = cast.caller(conversation.scenario, conversation.seed)
         facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
         try:
             recording = converse(
@@ -194,5 +195,4 @@ def participant(config: DictConfig, role: str, clock: str) -> Participant:
     charged = config.copy()
     charged.latency = config.clocks[clock]
     agent = built(charged[role])
-    perturbed: Participant = built(charged.perturb)(agent)
-    return perturbed
+    return paced(built(charged.perturb)(agent))
