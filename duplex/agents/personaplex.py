@@ -14,7 +14,7 @@ from duplex.speech_lm.prompt import ROLE_TOKENS, Script, opening, prefix, role_t
 from duplex.speech_lm.sampling import Sampling
 from duplex.speech_lm.serving import Deployment, Served, served
 from duplex.speech_lm.slots import Seat
-from duplex.speech_lm.voice import VoicePrompt, voice_prompt
+from duplex.speech_lm.voice import VoicePrompt, voice_names, voice_prompt
 
 ROLE = "You enjoy having a good conversation."  # for a call that brings none; one of NVIDIA's own
 
@@ -42,6 +42,11 @@ class PersonaPlex(Moshi):
         self.prompting = prompting
         self.max_role_tokens = max_role_tokens
         self.facts = {**self.facts, "voice": voice and {"name": voice.name, "digest": voice.digest}}
+
+    @property
+    def voices(self) -> list[str]:
+        """Names of the checkpoint's own voices."""
+        return voice_names(self.served.model.checkpoint.voices)
 
     def begun(self, prompt: Prompt, seed: int) -> tuple[Seat, Input]:
         role = role_tokens(prompt.text or self.role, self.served.model.tokenizer, self.max_role_tokens)

@@ -1,0 +1,245 @@
+"""The server: any agent behind a websocket that speaks Moshi's protocol, and a page to talk to it from.
+
+The event loop carries messages and nothing else: each conversation computes, encodes and decodes in a thread of its own
+(`duplex.live.session`). A conversation takes a place; who finds none is told at once.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hmac import compare_digest
+from ipaddress import ip_address
+from pathlib import Path
+from queue import SimpleQueue
+from secrets import token_hex
+from time import perf_counter
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import WSMsgType, web
+
+from duplex.frame import SAMPLE_RATE
+from duplex.live.session import Code, Ending, House, converse_with, refusal
+from duplex.live.wire import MOST_BYTES, PATH
+from duplex.live.wishes import wished
+from duplex.manifest import installed
+
+log = logging.getLogger(__name__)
+
+PAGE: Final = Path(__file__).parent / "page"
+HEARTBEAT: Final = 15.0  # seconds; who does not answer a ping has vanished
+MOST_WAITING: Final = 4_096  # messages that nobody has read yet: 160 s of Opus while a prompt is heard
+MOST_UNSENT: Final = 50  # messages that the client has not taken: 2 s and more
+REASON_BYTES: Final = 123  # of a close frame
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Who may come in.
+
+    Attributes:
+        token: asked of everybody, in the header `Authorization: Bearer …` or the query (`token`, or Kyutai's
+            `worker_auth_id`); None asks nobody.
+        origins: of pages elsewhere that may connect; a page's own server, and loopback where that is all there is, may.
+        places: conversations at a time.
+    """
+
+    token: str | None = None
+    origins: tuple[str, ...] = ()
+    places: int = 1
+
+    def check(self, request: web.Request) -> None:
+        """Lets in or raises what HTTP says to those who may not."""
+        origin = request.headers.get("Origin")
+        if origin is not None and not self.knows(origin, request.host):
+            raise web.HTTPForbidden(text=f"pages of {origin} may not connect; origins=[{origin}] lets them\n")
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or request.query.get(
+            "token", request.query.get("worker_auth_id", ""))
+        if self.token is not None and not compare_digest(given.encode(), self.token.encode()):
+            raise web.HTTPUnauthorized(text="this server asks for its token: Authorization: Bearer …, or ?token=…\n")
+
+    def knows(self, origin: str, host: str) -> bool:
+        from_host = urlsplit(origin)
+        return (origin in self.origins or from_host.netloc == host
+                or is_loopback(from_host.hostname or "") and is_loopback(urlsplit(f"//{host}").hostname or ""))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this machine and nobody else can reach it."""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+class Socket:
+    """A websocket as a `Line`: the event loop on one side, the thread of a conversation on the other."""
+
+    def __init__(self, socket: web.WebSocketResponse):
+        self.socket = socket
+        self.loop = asyncio.get_running_loop()
+        self.inbox: SimpleQueue[tuple[float, bytes] | None] = SimpleQueue()
+        self.outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.closed = False
+        self.complaint: Ending | None = None  # of what the carrier saw
+
+    # The thread's side.
+
+    def receive(self, timeout: float) -> tuple[float, bytes] | None:
+        if self.closed and self.inbox.empty():
+            return None
+        received = self.inbox.get(timeout=timeout)
+        self.closed = self.closed or received is None
+        return received
+
+    def waiting(self) -> bool:
+        return not self.inbox.empty() and not self.closed
+
+    def send(self, data: bytes) -> None:
+        with suppress(RuntimeError):  # the loop is gone with the server
+            self.loop.call_soon_threadsafe(self.outbox.put_nowait, data)
+
+    # The event loop's side.
+
+    async def listen(self) -> None:
+        """Passes on what comes until the other end closes."""
+        try:
+            async for received in self.socket:
+                if received.type == WSMsgType.BINARY:
+                    self.inbox.put((perf_counter(), received.data))
+                elif received.type == WSMsgType.ERROR:
+                    break
+                if self.inbox.qsize() > MOST_WAITING:
+                    self.complaint = Ending(Code.BAD_REQUEST, f"more than {MOST_WAITING} messages wait; send in real time")
+                    break
+        finally:
+            self.inbox.put(None)
+
+    async def speak(self) -> None:
+        """Sends what is to be sent until there is None."""
+        while (data := await self.outbox.get()) is not None:
+            if self.outbox.qsize() > MOST_UNSENT:
+                self.complaint = Ending(Code.BAD_REQUEST, f"more than {MOST_UNSENT} messages wait to be taken; read in real time")
+                self.inbox.put(None)
+                return
+            await self.socket.send_bytes(data)
+
+
+class Server:
+    """Conversations behind `/api/chat`, what is known of the server at `/api/state`, and pages.
+
+    Args:
+        house: what all conversations have in common.
+        doors: who may come in.
+        page: folder of the page at `/`.
+    """
+
+    def __init__(self, house: House, doors: Doors = Doors(), page: Path = PAGE):
+        self.house = house
+        self.doors = doors
+        self.page = page
+        self.taken: set[Socket] = set()
+        self.begun = 0
+        self.threads = ThreadPoolExecutor(doors.places, thread_name_prefix="conversation")
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get(PATH, self.chat)
+        app.router.add_get("/api/state", self.state)
+        app.router.add_get("/api/voices", self.voices)
+        app.router.add_get("/", self.index)
+        if self.page.is_dir():
+            app.router.add_static("/", self.page)
+        app.on_shutdown.append(self.shut_down)  # type: ignore[arg-type]  # aiosignal's newer releases say it otherwise
+        return app
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(self.page / "index.html")
+
+    async def state(self, request: web.Request) -> web.Response:
+        self.doors.check(request)
+        return web.json_response({
+            "server": "duplex-harness", "version": installed("duplex-harness"), "agent": self.house.name,
+            "places": self.doors.places, "taken": len(self.taken), "conversations": self.begun, "sample_rate": SAMPLE_RATE,
+            "utc_seconds": datetime.now(UTC).timestamp()})
+
+    async def voices(self, request: web.Request) -> web.Response:
+        self.doors.check(request)
+        return web.json_response({"voices": self.house.agents.voices})
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        self.doors.check(request)
+        socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, heartbeat=HEARTBEAT, compress=False)
+        await socket.prepare(request)
+        try:
+            wishes = wished(request.query)
+        except ValueError as error:
+            return await close(socket, Ending(Code.BAD_REQUEST, str(error)))
+        if len(self.taken) >= self.doors.places:
+            return await close(socket, Ending(Code.FULL, f"all {self.doors.places} places are taken; try again later"))
+        line, number, self.begun = Socket(socket), self.begun, self.begun + 1
+        identity = f"{number:05d}-{token_hex(4)}"
+        self.taken.add(line)
+        try:
+            ending = await carried(line, lambda: converse_with(line, wishes, self.house, number, identity), self.threads)
+        finally:
+            self.taken.discard(line)
+        return await close(socket, ending)
+
+    async def shut_down(self, _: web.Application) -> None:
+        """Ends all conversations, and waits until their recordings are whole."""
+        for line in list(self.taken):
+            line.complaint = Ending(Code.GOING_AWAY, "the server stops")
+            line.inbox.put(None)
+        while self.taken:
+            await asyncio.sleep(0.05)
+        self.threads.shutdown()
+
+
+async def carried(line: Socket, work: Callable[[], Ending], threads: ThreadPoolExecutor) -> Ending:
+    """Carries messages while `work` is done in a thread."""
+    talk = line.loop.run_in_executor(threads, work)
+    listening, speaking = asyncio.ensure_future(line.listen()), asyncio.ensure_future(line.speak())
+    try:
+        ending = await asyncio.shield(talk)
+    except asyncio.CancelledError:  # the connection's handler is cancelled; its thread ends by itself
+        line.inbox.put(None)
+        ending = await talk
+    line.outbox.put_nowait(None)
+    with suppress(Exception):  # a dead socket cannot be spoken to
+        await asyncio.wait_for(speaking, 2.0)
+    listening.cancel()
+    await asyncio.wait([listening])
+    return line.complaint or ending
+
+
+async def close(socket: web.WebSocketResponse, ending: Ending) -> web.WebSocketResponse:
+    """Tells why in an error message, if it is one, and in the reason of the close frame."""
+    with suppress(Exception):  # whoever has gone cannot be told
+        if ending.code != Code.OVER:
+            await socket.send_bytes(refusal(ending.reason))
+        reason = ending.reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()
+        await socket.close(code=ending.code, message=reason)
+    return socket
+
+
+async def served(server: Server, host: str, port: int, certificate: ssl.SSLContext | None,
+                 ready: Callable[[int], None], stop: Awaitable[object]) -> None:
+    """Serves until `stop` is done; `ready` is told the port, which `port` 0 leaves to the machine.
+
+    Raises:
+        OSError: the port is taken, or the host is not this machine's.
+    """
+    runner = web.AppRunner(server.application(), access_log=None, handle_signals=False, shutdown_timeout=10.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, ssl_context=certificate)
+        await site.start()
+        ready(runner.addresses[0][1])
+        await stop
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,197 @@
+"""The visitor: whoever is at the other end of a connection, as a participant.
+
+It runs in the thread of its conversation; all that it shares with a socket is a `Line` of messages. Sound comes when it
+comes, so the visitor's own frames keep the time: the agent is stepped when 80 ms of them are complete. What waits longer
+than a late frame may is dropped and counted, so that the delay cannot grow while a call lasts.
+"""
+
+import json
+from collections.abc import Mapping
+from queue import Empty
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from duplex.conversation import Prompt
+from duplex.frame import FRAME_SAMPLES, Frame, frozen
+from duplex.live.wire import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
+
+WAITING_FRAMES: Final = 3  # 240 ms: what a network hands over at once after a hiccup, and no more
+PATIENCE: Final = 10.0  # seconds without a word, after which somebody has vanished; clients hang up after as many
+LOCKSTEP_PATIENCE: Final = 600.0
+PING_EVERY: Final = 4.0  # seconds of silence on the wire; web clients give up after 10
+
+
+class BadMessage(ValueError):
+    """The other end said what it must not; the message says what would be right."""
+
+
+class Vanished(TimeoutError):
+    """The other end is still connected and says nothing."""
+
+
+class Line(Protocol):
+    """Messages both ways, in order."""
+
+    def receive(self, timeout: float) -> tuple[float, bytes] | None:
+        """When the next message came, in seconds of `perf_counter`, and the message; None once the line is closed.
+
+        Raises:
+            queue.Empty: nothing came in time.
+        """
+
+    def waiting(self) -> bool:
+        """Whether a message has come that was not received yet."""
+
+    def send(self, data: bytes) -> None:
+        """Sends without waiting."""
+
+
+class Coder(Protocol):
+    """Frames to the payload of audio messages and back."""
+
+    def encode(self, samples: np.ndarray) -> bytes: ...
+
+    def decode(self, data: bytes) -> np.ndarray: ...
+
+
+class Opus:
+    """Moshi's own way."""
+
+    def __init__(self) -> None:
+        from duplex.live.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
+        self.encode = OpusEncoder().encode
+        self.decode = OpusDecoder().decode
+
+
+class Samples:
+    """`audio=pcm`."""
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        return frame_bytes(samples)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return frame_samples(data)
+
+
+class Visitor:
+    """A user who speaks and hears through a `Line`.
+
+    Args:
+        greeting: what is said before the handshake, when both sides are ready.
+        extended: words and events travel too, in metadata messages.
+        pcm: samples travel instead of Opus.
+        lockstep: nothing is ever dropped, and nobody is in a hurry.
+    """
+
+    def __init__(self, line: Line, greeting: Mapping[str, Any] | None = None, extended: bool = False, pcm: bool = False,
+                 lockstep: bool = False):
+        self.line = line
+        self.greeting = greeting
+        self.extended = extended
+        self.lockstep = lockstep
+        self.coder: Coder = Samples() if pcm else Opus()
+
+    def reset(self, prompt: Prompt, seed: int) -> None:
+        self.greeted = False
+        self.writes = False  # the agent's text comes token by token, so its words are not sent once more
+        self.sound: np.ndarray = np.zeros(0, np.float32)  # has come and is not a frame yet
+        self.told: dict[str, Any] | None = None  # about the frame that comes next
+        self.at = 0.0  # when the last message with sound came
+        self.counts = {"frames": 0, "dropped_samples": 0, "before_handshake_samples": 0, "pings": 0}
+        self.most_waiting = 0  # samples
+
+    def step(self, heard: Frame) -> Frame | None:
+        if not self.greeted:
+            self.greet()
+        self.say(heard)
+        return self.listen()
+
+    def tally(self) -> dict[str, Any]:
+        return {**self.counts, "most_waiting_frames": round(self.most_waiting / FRAME_SAMPLES, 2)}
+
+    # What the agent says.
+
+    def greet(self) -> None:
+        """The handshake. Sound that came before it is forgotten, but it was decoded: its stream goes on."""
+        while self.behind:
+            self.take(PATIENCE)
+        self.counts["before_handshake_samples"] = len(self.sound)
+        self.sound = self.sound[:0]
+        if self.greeting is not None and self.extended:
+            self.line.send(message(Kind.METADATA, as_json(self.greeting)))
+        self.line.send(message(Kind.HANDSHAKE))
+        self.greeted = True
+
+    def say(self, heard: Frame) -> None:
+        if self.extended and (told := about(heard)) is not None:
+            self.line.send(message(Kind.METADATA, as_json(told)))
+        elif not self.extended and (text := self.written(heard)):
+            self.line.send(message(Kind.TEXT, text))
+        self.line.send(message(Kind.AUDIO, self.coder.encode(heard.samples)))
+
+    def written(self, heard: Frame) -> str:
+        """What the agent writes in a frame: the letters of its tokens, or its words where it has no tokens."""
+        tokens = [str(event.detail.get("text", "")) for event in heard.events if event.kind == "text_token"]
+        self.writes = self.writes or bool(tokens)
+        return "".join(tokens) if self.writes else "".join(f" {word.text}" for word in heard.words)
+
+    # What the visitor says.
+
+    def listen(self) -> Frame | None:
+        """The visitor's next 80 ms; None when the line was closed."""
+        while len(self.sound) < FRAME_SAMPLES or self.behind:
+            if not self.take(LOCKSTEP_PATIENCE if self.lockstep else PATIENCE):
+                return None
+        self.most_waiting = max(self.most_waiting, len(self.sound))
+        if not self.lockstep and (late := len(self.sound) - WAITING_FRAMES * FRAME_SAMPLES) > 0:
+            self.counts["dropped_samples"] += late
+            self.sound = self.sound[late:]
+        samples, self.sound = frozen(self.sound[:FRAME_SAMPLES].copy()), self.sound[FRAME_SAMPLES:]
+        told, self.told = self.told, None
+        self.counts["frames"] += 1
+        try:
+            return frame_of(samples, told, self.at)
+        except ValueError as error:
+            raise BadMessage(str(error)) from error
+
+    @property
+    def behind(self) -> bool:
+        """Whether more has come already; who floods the line is not listened to for ever."""
+        return not self.lockstep and self.line.waiting() and len(self.sound) < 10 * WAITING_FRAMES * FRAME_SAMPLES
+
+    def take(self, patience: float) -> bool:
+        """Takes the next message; false when there will be none."""
+        received = self.received(patience)
+        if received is None:
+            return False
+        at, data = received
+        try:
+            if (found := opened(data)) is None:
+                return True
+            kind, payload = found
+            if kind == Kind.AUDIO:
+                self.sound = np.concatenate([self.sound, self.coder.decode(payload)])
+                self.at = at
+            elif kind == Kind.METADATA and self.extended:
+                self.told = json_object(payload)
+        except ValueError as error:
+            raise BadMessage(str(error)) from error
+        return True
+
+    def received(self, patience: float) -> tuple[float, bytes] | None:
+        """The next message, with a ping now and then for whoever waits at the other end."""
+        deadline = perf_counter() + patience
+        while True:
+            try:
+                return self.line.receive(min(PING_EVERY, max(0.0, deadline - perf_counter())))
+            except Empty:
+                if perf_counter() >= deadline:
+                    raise Vanished(f"nothing came for {patience:.0f} s") from None
+                self.counts["pings"] += 1
+                self.line.send(message(Kind.PING))
+
+
+def as_json(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, separators=(",", ":"))
