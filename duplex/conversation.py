@@ -127,8 +127,10 @@ def complaint(failure: Exception) -> str:
 
 def counted(user: Participant, agent: Participant) -> dict[str, Any]:
     """What the two counted, as facts of a recording; nothing where nobody counts."""
-    tallies = {party: dict(one.tally()) for party, participant in (("user", user), ("agent", agent))
-               for one in layers(participant) if isinstance(one, Tallies)}
+    tallies: dict[str, Any] = {}
+    for party, participant in (("user", user), ("agent", agent)):
+        if outermost := next((one for one in layers(participant) if isinstance(one, Tallies)), None):
+            tallies[party] = dict(outermost.tally())
     return {"tally": tallies} if tallies else {}
 
 
@@ -167,9 +169,9 @@ def facts_of(agent: Participant) -> Mapping[str, Any]:
 
 
 def layers(participant: Participant) -> Iterator[Participant]:
-    """`participant` and whoever it stands around, from the outside in; a perturbation keeps what it is around as `agent`."""
+    """`participant` and whoever it stands around, from the outside in; what stands around one keeps it as `agent` or `user`."""
     yield participant
-    while (inner := getattr(participant, "agent", None)) is not None:
+    while (inner := getattr(participant, "agent", getattr(participant, "user", None))) is not None:
         participant = inner
         yield participant
 

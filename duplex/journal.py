@@ -85,6 +85,13 @@ def recover(folder: Path) -> bool:
     return True
 
 
+def recordings(path: Path) -> list[Path]:
+    """The folders of all recordings at or below `path`, in order, those of killed processes recovered."""
+    for journal in path.glob(f"**/{NAME}"):
+        recover(journal.parent)
+    return sorted(log.parent for log in path.glob("**/log.json"))
+
+
 def complete(folder: Path, ended_by: str, failure: str | None) -> None:
     """Turns a journal into what stands beside the sound, and removes it."""
     lines = read_lines(folder / NAME)

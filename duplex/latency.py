@@ -43,6 +43,12 @@ class Ideal:
         return 0.0
 
 
+class Live(Ideal):
+    """The clock on the wall, of a call in real time: computing delays what it delays, and is not charged once more."""
+
+    name = "live"
+
+
 class Measured:
     """The realtime clock of this machine: work costs what it took.
 

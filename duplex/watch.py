@@ -4,10 +4,9 @@ It hears what the two say to each other and changes nothing.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from time import sleep
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console, Group
@@ -27,6 +26,9 @@ UTTERANCE_GAP: Final = 0.6  # seconds of silence between two utterances
 TOLD_BY_WORDS: Final = ("turn", "pause")  # acts of a caller that its words show already
 STYLES: Final = ("cyan", "magenta")
 HOP_SECONDS: Final = HOP_SAMPLES / SAMPLE_RATE
+COUNTED_EVERY: Final = 12  # frames, a second
+COUNTED: Final = {  # in what words, and which counts of a tally together
+    "xruns": ("xruns_input", "xruns_output"), "late": ("late",), "dropped": ("dropped_user", "dropped_agent")}
 
 
 class Party:
@@ -121,45 +123,58 @@ class Watcher:
         self.waiting = [line for line in self.waiting if line[0] >= open_since]
         return [text for _, _, text in sorted(ready, key=lambda line: line[:2])]
 
-    def picture(self) -> Group:
-        """What is under way at a glance: the words so far, both lanes, the time and the last latency."""
+    def picture(self, counted: str = "") -> Group:
+        """What is under way at a glance: the words so far, both lanes, the time, the last latency, and what was counted."""
         latency = "–" if self.latency is None else f"{self.latency:.2f} s"
         under_way = [f"{party.onset:6.2f} {PARTIES[row]:5}  {' '.join(party.words)} …" if party.onset is not None else ""
                      for row, party in enumerate(self.parties)]
         lanes = [f"{name:5} {''.join(party.lane)}" for name, party in zip(PARTIES, self.parties, strict=True)]
         return Group(*[Text(line, STYLES[row], no_wrap=True, overflow="ellipsis")
                        for lines in (under_way, lanes) for row, line in enumerate(lines)],
-                     Text(f"{self.now:6.2f} s   last switch {latency}", "bold"))
+                     Text(f"{self.now:6.2f} s   last switch {latency}{counted}", "bold"))
 
 
 class Watch:
-    """Shows what a `Watcher` notices: lines as they are complete, and below them in a terminal what is under way."""
+    """Shows what a `Watcher` notices: lines as they are complete, and below them in a terminal what is under way.
 
-    def __init__(self, console: Console, live: Live | None, speed: float):
-        self.console, self.live, self.speed = console, live, speed
+    Args:
+        tallies: what the participants of a live call have counted so far (`duplex.conversation.counted`).
+    """
+
+    def __init__(self, console: Console, live: Live | None, tallies: Callable[[], Mapping[str, Any]]):
+        self.console, self.live, self.tallies = console, live, tallies
         self.watcher = Watcher()
+        self.counted = ""
 
     def __call__(self, index: int, from_user: Frame, from_agent: Frame) -> None:
+        if self.live is not None and index % COUNTED_EVERY == COUNTED_EVERY - 1:
+            self.counted = in_short(self.tallies())
         self.show(self.watcher(index, from_user, from_agent))
-        if self.live is not None and self.speed > 0.0:
-            sleep(FRAME_SECONDS / self.speed)  # whoever blocks keeps the time: a person looks on
 
     def show(self, lines: list[Text]) -> None:
         for line in lines:
             self.console.print(line, soft_wrap=True)
         if self.live is not None:
-            self.live.update(self.watcher.picture())
+            self.live.update(self.watcher.picture(self.counted))
 
 
 @contextmanager
-def watching(console: Console, speed: float) -> Iterator[Watch]:
-    """The `watch` of a conversation; `speed` is in times real time in a terminal, 0 as fast as it goes."""
+def watching(console: Console, tallies: Callable[[], Mapping[str, Any]] = dict) -> Iterator[Watch]:
+    """The `watch` of a conversation."""
     with Live(console=console, refresh_per_second=12.5) if console.is_terminal else nullcontext() as live:
-        watch = Watch(console, live, speed)
+        watch = Watch(console, live, tallies)
         try:
             yield watch
         finally:  # what was said before a failure is told too
             watch.show(watch.watcher.finish())
+
+
+def in_short(facts: Mapping[str, Any]) -> str:
+    """The counts of a live call that a person should see, and the sound card's own delay, behind the last switch."""
+    tally = {name: number for counts in facts.get("tally", {}).values() for name, number in counts.items()}
+    device = f" + {tally['device_seconds']:.2f} s at the sound card" if tally.get("device_seconds") else ""
+    return device + "".join(f"   {name} {sum(tally[key] for key in keys)}" for name, keys in COUNTED.items()
+                            if all(key in tally for key in keys))
 
 
 def block(decibels: float) -> str:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import Prompt
-from duplex.journal import recover
+from duplex.journal import recordings
 from duplex.recording import load
 from duplex.replay import Replay
 from eval.cast import Cast
@@ -72,13 +72,6 @@ class Recorded:
             for sound in self.caller(scenario, 0).sounds:
                 said.update(sound.samples.tobytes())
         return said.hexdigest()[:16]
-
-
-def recordings(path: Path) -> list[Path]:
-    """The recordings at or below `path`, those of killed processes included."""
-    for journal in path.glob("**/journal.jsonl"):
-        recover(journal.parent)
-    return sorted(log.parent for log in path.glob("**/log.json"))
 
 
 def named(paths: list[Path]) -> dict[str, Path]:

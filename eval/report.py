@@ -137,6 +137,9 @@ def clock_words(clock: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "ideal":
         return {"tab": "Ideal", "inline": "on the ideal clock", "stages": {},
                 "meaning": "Computation takes no time: what remains is what the architecture costs."}
+    if kind == "live":
+        return {"tab": "Live", "inline": "live", "stages": {},
+                "meaning": "Held in real time: all that a listener waited for, but for the sound card's own delay."}
     if kind == "measured":
         return {"tab": "Measured here", "inline": "as measured on this machine", "stages": {},
                 "meaning": "Computation costs what it took on the machine that ran this."}

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from duplex import programs
+from duplex.journal import recordings
 from duplex.manifest import read_manifest
 from duplex.recording import load
 from eval.programs import say, summarised
@@ -19,7 +20,7 @@ from eval.scores import rows, write_observations
 def score(run: Path, console: Console, report: bool) -> None:
     """Observations, table and report of a run, from its recordings alone."""
     read_manifest(run)
-    folders = sorted(path.parent for path in run.glob("conversations/**/log.json"))
+    folders = recordings(run / "conversations")
     if not folders:
         raise FileNotFoundError(f"no recordings in {run / 'conversations'}")
     shown = track(folders, "scoring", console=console, disable=not console.is_terminal)

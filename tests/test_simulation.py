@@ -193,7 +193,7 @@ def test_a_shared_model_against_an_agent_in_processes_of_its_own(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_talk_with_a_shared_model_leaves_it_and_says_what_it_is(tmp_path: Path) -> None:
-    done = program("duplex.talk", "agent=responder", "agent._target_=together.Seated", "user=scenario",
+    done = program("eval.talk", "agent=responder", "agent._target_=together.Seated", "user=scenario",
                    f"user.name={SCENARIOS[0]}", f"hydra.run.dir={tmp_path}")
     assert done.returncode == 0 and done.stderr == "", done.stderr
     licences = [json.loads(path.read_text())[part]["agent"]["licence"] for path, part in (

@@ -23,7 +23,7 @@ from duplex.watch import BLOCKS, Watcher, block, watching
 def watched(user: Says, agent: Says, seconds: float = 8.0) -> list[str]:
     """The lines that are printed where output is piped."""
     console = Console(file=io.StringIO(), width=40)
-    with watching(console, speed=1.0) as watch:
+    with watching(console) as watch:
         converse(user, agent, max_seconds=seconds, watch=watch)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
@@ -71,7 +71,7 @@ def test_levels_are_drawn_as_blocks() -> None:
 def test_a_terminal_sees_lanes_words_time_and_latency() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100, height=30)
     user = Says(bursts((1.0, 2.0)), [Word("hello", 1.0, 2.0)])
-    with watching(console, speed=0.0) as watch:
+    with watching(console) as watch:
         converse(user, Says(bursts((2.5, 4.0)), [Word("hi", 2.5, 2.8)]), max_seconds=4.0, watch=watch)
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
@@ -95,37 +95,36 @@ def call_of_a_person(folder: Path) -> Path:
 def test_a_recording_of_a_person_is_answered_watched_and_scored(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")
     run = tmp_path / "run"
-    done = program("duplex.talk", f"user.path={call_of_a_person(tmp_path)}", f"hydra.run.dir={run}")
+    done = program("eval.talk", "user=replay", f"user.path={call_of_a_person(tmp_path)}", f"hydra.run.dir={run}")
     assert done.returncode == 0 and done.stderr == "" and "\x1b" not in done.stdout, done.stderr
-    lines = done.stdout.splitlines()
-    assert "free parking behind the store" in done.stdout and "we are open from nine a m" in done.stdout
-    times = [float(line[:6]) for line in lines[:-2]]
-    assert times == sorted(times) and all(line[7:12] in ("user ", "agent") for line in lines[:-2])
-    assert "the user hung up; the recording is in" in lines[-2]
+    told, _, table = done.stdout.partition("the user hung up; the recording is in")
+    *lines, _ = told.splitlines()
+    assert "free parking behind the store" in told and "we are open from nine a m" in told
+    times = [float(line[:6]) for line in lines]
+    assert times == sorted(times) and all(line[7:12] in ("user ", "agent") for line in lines)
     assert load(run / "conversations/measured/incremental/person-0").ended_by == "user"
-    scored = program("eval.score", f"run={run}")
-    assert scored.returncode == 0 and "Turns answered" in scored.stdout and "100 %" in scored.stdout, scored.stderr
+    assert "Turns answered" in table and "100 %" in table and "1 conversations scored" in table
     assert (run / "report.html").is_file() and not pd.read_csv(run / "table.csv").empty
 
 
 @pytest.mark.slow
 def test_a_simulated_caller_can_be_watched_and_brings_its_prompt(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")
-    done = program("duplex.talk", "user=scenario", "user.name=order-status-shipped", f"hydra.run.dir={tmp_path}")
+    done = program("eval.talk", "user=scenario", "user.name=order-status-shipped", f"hydra.run.dir={tmp_path}", "report=false")
     assert "has shipped it will arrive on" in done.stdout, done.stderr
-    program("eval.score", f"run={tmp_path}", "report=false")
     assert pd.read_csv(tmp_path / "table.csv").set_index("metric").loc["task_success", "agent"] == 1.0
 
 
 @pytest.mark.slow
 def test_a_talk_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "page.wav").write_text("<html>" * 100)
-    wrong = {("user.path=gone.wav",): "there is no file gone.wav", (): "user.path is missing: give user.path=...",
-             (f"user.path={tmp_path}/page.wav",): "page.wav is not a sound file",
+    wrong = {("user=replay", "user.path=gone.wav"): "there is no file gone.wav",
+             ("user=replay",): "user.path is missing: give user.path=...", ("--ssh",): "--ssh wants a host",
+             ("user=replay", f"user.path={tmp_path}/page.wav"): "page.wav is not a sound file",
              ("user=scenario",): "user.name is missing", ("user=scenario", "user.name=zip"): "no scenario 'zip'",
-             ("user=scripted",): "user=scripted is no single caller; use user=replay user.path=..."}
+             ("user=scripted",): "user=scripted is no single caller; use user=microphone"}
     with ThreadPoolExecutor(2) as pool:
-        done = pool.map(lambda arguments: program("duplex.talk", f"hydra.run.dir={tmp_path}/run", *arguments), wrong)
+        done = pool.map(lambda arguments: program("eval.talk", f"hydra.run.dir={tmp_path}/run", *arguments), wrong)
         for one, message in zip(done, wrong.values(), strict=True):
             assert message in complaint(one)
 
@@ -133,7 +132,7 @@ def test_a_talk_that_cannot_be_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_talk_with_a_failing_agent_is_kept(tmp_path: Path) -> None:
     sound = call_of_a_person(tmp_path)
-    done = program("duplex.talk", "agent=responder", "agent._target_=failing.Fails", f"user.path={sound}",
+    done = program("eval.talk", "agent=responder", "agent._target_=failing.Fails", "user=replay", f"user.path={sound}",
                    f"hydra.run.dir={tmp_path}/run")
     assert done.returncode == 2 and done.stderr.splitlines() == ["the conversation broke off: RuntimeError: lost my voice"]
     assert load(tmp_path / "run/conversations/measured/responder/person-0").seconds == pytest.approx(3.12)
