@@ -7,6 +7,7 @@ The event loop carries messages and nothing else: each conversation computes, en
 import asyncio
 import logging
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,6 +36,7 @@ PAGE: Final = Path(__file__).parent / "page"
 HEARTBEAT: Final = 15.0  # seconds; who does not answer a ping has vanished
 MOST_WAITING: Final = 4_096  # messages that nobody has read yet: 160 s of Opus while a prompt is heard
 MOST_UNSENT: Final = 50  # messages that the client has not taken: 2 s and more
+REMEMBERED: Final = 20  # conversations
 REASON_BYTES: Final = 123  # of a close frame
 
 
@@ -144,6 +146,7 @@ class Server:
         self.page = page
         self.taken: set[Socket] = set()
         self.begun = 0
+        self.steps: deque[float] = deque(maxlen=REMEMBERED)  # 95th percentiles of conversations that are over
         self.threads = ThreadPoolExecutor(doors.places, thread_name_prefix="conversation")
 
     def application(self) -> web.Application:
@@ -165,7 +168,7 @@ class Server:
         return web.json_response({
             "server": "duplex-harness", "version": installed("duplex-harness"), "agent": self.house.name,
             "places": self.doors.places, "taken": len(self.taken), "conversations": self.begun, "sample_rate": SAMPLE_RATE,
-            "utc_seconds": datetime.now(UTC).timestamp()})
+            "step_p95": max(self.steps, default=None), "utc_seconds": datetime.now(UTC).timestamp()})
 
     async def voices(self, request: web.Request) -> web.Response:
         self.doors.check(request)
@@ -188,6 +191,8 @@ class Server:
             ending = await carried(line, lambda: converse_with(line, wishes, self.house, number, identity), self.threads)
         finally:
             self.taken.discard(line)
+        if ending.step_p95 is not None:
+            self.steps.append(ending.step_p95)
         return await close(socket, ending)
 
     async def shut_down(self, _: web.Application) -> None:

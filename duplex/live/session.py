@@ -40,10 +40,15 @@ class Code(IntEnum):
 
 
 class Ending(NamedTuple):
-    """How a conversation ended; what is told as an error is not `Code.OVER`."""
+    """How a conversation ended; what is told as an error is not `Code.OVER`.
+
+    Attributes:
+        step_p95: 95th percentile of how long the agent's steps took, seconds; None where there was none.
+    """
 
     code: Code
     reason: str
+    step_p95: float | None = None
 
 
 class Opening(NamedTuple):
@@ -135,15 +140,10 @@ def held(line: Line, wishes: Wishes, opening: Opening, hired: Hired, house: Hous
     ended_by, failure = hold(visitor, hired.agent, steps, opening.prompt, opening.seed, house.max_seconds)
     keeps.finish(ended_by, None if failure is None else complaint(failure))
     ending = ending_of(ended_by, failure)
+    p50, p95, p99 = np.quantile(steps.seconds or [0.0], [0.5, 0.95, 0.99]).tolist()
     log.info("%s: %.1f s, %d frames, step p50 %.1f ms, p99 %.1f ms; %s", identity, perf_counter() - began,
-             len(steps.seconds), *quantiles(steps.seconds), ending.reason)
-    return ending
-
-
-def quantiles(seconds: list[float]) -> tuple[float, float]:
-    """Median and 99th percentile in ms."""
-    p50, p99 = 1_000.0 * np.quantile(seconds or [0.0], [0.5, 0.99])
-    return float(p50), float(p99)
+             len(steps.seconds), 1e3 * p50, 1e3 * p99, ending.reason)
+    return ending._replace(step_p95=p95 if steps.seconds else None)
 
 
 def opened_by(line: Line, wishes: Wishes, house: House, number: int) -> Opening:
