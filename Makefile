@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 bench: $(VENV)/.bench  ## agent and cascaded baseline on real audio: table and report page
 	$(BIN)/duplex-bench
 
-test: $(VENV)/.test browser  ## every test
+test: $(VENV)/.test debian  ## every test
 	$(BIN)/python -m pytest -n 2
 
 fast: $(VENV)/.test  ## the tests that take seconds
@@ -27,12 +27,17 @@ $(VENV)/.bench $(VENV)/.test: pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e ".[$(EXTRAS)]"
 	touch $@
 
-.PHONY: browser
-browser:  # the report page is tested in a real browser where one can be had
-	@command -v chromium >/dev/null || { \
+.PHONY: debian
+debian:  # pages are tested in a real browser, the microphone on a virtual sound card, where these can be had
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v pulseaudio >/dev/null && command -v parec >/dev/null || missing="$$missing pulseaudio pulseaudio-utils"; \
+	ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || missing="$$missing libasound2-plugins"; \
+	ls /usr/lib/*/libportaudio.so.2 >/dev/null 2>&1 || missing="$$missing libportaudio2"; \
+	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	  else echo "chromium is not installed: the report page is not tested in a browser (apt-get install chromium)"; fi; }
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else echo "not installed:$$missing; the tests that need them are skipped (apt-get install$$missing)"; fi; fi
 
 clean:
 	rm -rf $(VENV) runs outputs multirun

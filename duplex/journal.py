@@ -6,6 +6,8 @@ call is over, or by `recover` when nobody was there to finish it. Simulated conv
 """
 
 import json
+import os
+import struct
 import wave
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +19,9 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame
 from duplex.recording import FULL_SCALE, PARTIES, Recording, event_as_json, save_beside, second_clock, timed, writable
 
 NAME: Final = "journal.jsonl"
-FRAME_BYTES: Final = 2 * FRAME_SAMPLES * len(PARTIES)
+SAMPLE_BYTES: Final = 2 * len(PARTIES)
+FRAME_BYTES: Final = FRAME_SAMPLES * SAMPLE_BYTES
+HEADER: Final = struct.Struct("<4sI8sIHHIIHH4sI")  # of a WAV file: RIFF, and its chunks "fmt " and "data"
 CUT_OFF: Final = "the process was killed; the recording was recovered from its journal"
 
 
@@ -34,14 +38,13 @@ class Journal:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any]):
         self.folder = folder
+        self.num_frames = 0
         with writable(folder):
             # Unbuffered: what has been written stays when this process is killed.
-            self.sound_file = (folder / "audio.wav").open("wb", buffering=0)
-            self.sound = wave.open(self.sound_file, "wb")
-            self.sound.setparams((len(PARTIES), 2, SAMPLE_RATE, 0, "NONE", ""))
+            self.sound = (folder / "audio.wav").open("wb", buffering=0)
+            self.sound.write(header(0))
             self.lines = (folder / NAME).open("wb", buffering=0)
             self.note({"facts": facts})
-        self.num_frames = 0
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
         start = self.num_frames * FRAME_SECONDS
@@ -51,9 +54,13 @@ class Journal:
             if words or events:
                 line[party] = [words, [event_as_json(event) for event in events]]
         sound = np.stack([from_user.samples, from_agent.samples], axis=1)
-        with writable(self.folder):
-            self.sound.writeframes(np.rint(sound * FULL_SCALE).astype("<i2").tobytes())
+        try:  # as few calls as can be: each gives up the interpreter's lock, for which all conversations of a server wait
+            self.sound.write(np.rint(sound * FULL_SCALE).astype("<i2").tobytes())
+            os.pwrite(self.sound.fileno(), header(self.num_frames + 1), 0)
             self.note(line)
+        except OSError:
+            with writable(self.folder):  # says what would help
+                raise
         self.num_frames += 1
 
     def tell(self, facts: Mapping[str, Any]) -> None:
@@ -67,7 +74,6 @@ class Journal:
         """Makes the recording whole: `duplex.recording.load` reads it."""
         with writable(self.folder):
             self.sound.close()
-            self.sound_file.close()
             self.lines.close()
             complete(self.folder, ended_by, failure)
 
@@ -127,11 +133,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def whole_frames(path: Path) -> None:
     """Sets a killed process's sound file right: its header tells of whole frames only, and so must its length."""
     with path.open("r+b") as file:
-        header = 44
-        num_frames = max(0, path.stat().st_size - header) // FRAME_BYTES
-        file.truncate(header + num_frames * FRAME_BYTES)
-        size = num_frames * FRAME_BYTES
-        file.seek(4)
-        file.write((36 + size).to_bytes(4, "little"))
-        file.seek(40)
-        file.write(size.to_bytes(4, "little"))
+        num_frames = max(0, path.stat().st_size - HEADER.size) // FRAME_BYTES
+        file.truncate(HEADER.size + num_frames * FRAME_BYTES)
+        file.write(header(num_frames))
+
+
+def header(num_frames: int) -> bytes:
+    """What a WAV file with so many frames of both parties begins with."""
+    size = num_frames * FRAME_BYTES
+    return HEADER.pack(b"RIFF", HEADER.size - 8 + size, b"WAVEfmt ", 16, 1, len(PARTIES), SAMPLE_RATE,
+                       SAMPLE_RATE * SAMPLE_BYTES, SAMPLE_BYTES, 16, b"data", size)

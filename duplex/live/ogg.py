@@ -6,6 +6,7 @@ cut. What is in a packet is `duplex.live.opus`'s business.
 
 import struct
 from typing import Final, NamedTuple
+from zlib import crc32
 
 CAPTURE: Final = b"OggS"
 HEADER: Final = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, serial, sequence, checksum, segments
@@ -16,25 +17,13 @@ GRANULES_PER_SECOND: Final = 48_000  # whatever the rate of the sound
 HEAD, TAGS = b"OpusHead", b"OpusTags"
 
 
-def checksum_table() -> tuple[int, ...]:
-    """Of Ogg's CRC: polynomial 0x04c11db7, neither reflected nor inverted."""
-    table = []
-    for byte in range(256):
-        remainder = byte << 24
-        for _ in range(8):
-            remainder = (remainder << 1) ^ (0x04C11DB7 if remainder & 0x80000000 else 0)
-        table.append(remainder & 0xFFFFFFFF)
-    return tuple(table)
-
-
-TABLE: Final = checksum_table()
+REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # the bits of each byte
 
 
 def checksum(page: bytes) -> int:
-    found = 0
-    for byte in page:
-        found = (found << 8 & 0xFFFFFFFF) ^ TABLE[found >> 24 ^ byte]
-    return found
+    """Ogg's CRC: zlib's from the other end of each byte, begun at 0 and not inverted."""
+    found = crc32(page.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(found.to_bytes(4, "little").translate(REVERSED), "big")
 
 
 class Pages:

@@ -5,6 +5,7 @@ The event loop carries messages and nothing else: each conversation computes, en
 """
 
 import asyncio
+import gc
 import logging
 import ssl
 from collections import deque
@@ -244,6 +245,7 @@ async def served(server: Server, host: str, port: int, certificate: ssl.SSLConte
     try:
         site = web.TCPSite(runner, host, port, ssl_context=certificate)
         await site.start()
+        gc.freeze()  # what was made up to now stays; to look through it again takes all conversations' time
         ready(runner.addresses[0][1])
         await stop
     finally:

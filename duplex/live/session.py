@@ -5,6 +5,7 @@ disk as it is said. Sockets are `duplex.live.server`'s business.
 """
 
 import logging
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,7 +20,7 @@ from duplex.conversation import Prompt, complaint, described, facts_of, hold
 from duplex.frame import Frame
 from duplex.journal import Journal
 from duplex.live.agents import Agents, Hired
-from duplex.live.visitor import BadMessage, Line, Vanished, Visitor
+from duplex.live.visitor import TURN, BadMessage, Line, Vanished, Visitor
 from duplex.live.wire import Kind, json_object, message, opened
 from duplex.live.wishes import Wishes
 from duplex.manifest import installed
@@ -98,11 +99,12 @@ class Steps:
 
     def __init__(self, keeps: Journal | Nowhere):
         self.keeps = keeps
-        self.seconds: list[float] = []
+        self.seconds = array("f")  # a list would take eight times the memory, for an hour
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
         self.seconds.append(step_seconds)
-        self.keeps.write(from_user, from_agent, step_seconds)
+        with TURN:
+            self.keeps.write(from_user, from_agent, step_seconds)
 
     def tell(self, facts: Mapping[str, Any]) -> None:
         self.keeps.tell(facts)

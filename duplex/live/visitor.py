@@ -8,6 +8,7 @@ than a late frame may is dropped and counted, so that the delay cannot grow whil
 import json
 from collections.abc import Mapping
 from queue import Empty
+from threading import Lock
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -21,6 +22,9 @@ WAITING_FRAMES: Final = 3  # 240 ms: what a network hands over at once after a h
 PATIENCE: Final = 10.0  # seconds without a word, after which somebody has vanished; clients hang up after as many
 LOCKSTEP_PATIENCE: Final = 600.0
 PING_EVERY: Final = 4.0  # seconds of silence on the wire; web clients give up after 10
+# One conversation at a time is coded or written to disk. All that gives up the interpreter's lock for a moment; were all
+# conversations in it at once, they would wake each other fifty times a frame, and take half of a core for that alone.
+TURN: Final = Lock()
 
 
 class BadMessage(ValueError):
@@ -61,8 +65,15 @@ class Opus:
 
     def __init__(self) -> None:
         from duplex.live.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
-        self.encode = OpusEncoder().encode
-        self.decode = OpusDecoder().decode
+        self.encoder, self.decoder = OpusEncoder(), OpusDecoder()
+
+    def encode(self, samples: np.ndarray) -> bytes:
+        with TURN:
+            return self.encoder.encode(samples)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        with TURN:
+            return self.decoder.decode(data)
 
 
 class Samples:
