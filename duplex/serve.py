@@ -89,7 +89,7 @@ async def serve(it: Server, settings: Settings, tls: ssl.SSLContext | None, cons
             console.print(f"every conversation is recorded in {it.house.folder}; record=false keeps none", markup=False,
                           soft_wrap=True)
 
-    await served(it, settings.host, settings.port, tls, ready, stop.wait())
+    await served(it, settings.host, settings.port, tls, ready, stop)
 
 
 def described(config: DictConfig, run: Path, name: str) -> Mapping[str, Any]:

@@ -155,7 +155,8 @@ def looped(speech: np.ndarray, start: float) -> np.ndarray:
 
 def show(rows: Sequence[dict[str, float | bool]], coupling: float, noise: float, console: Console) -> None:
     table = Table("delay s", "told", "gain 1-3 s", "gain 4-8 s", "you over it", "you alone", "later ms", "ms per frame",
-                  title_justify="left", title=f"WebRTC's canceller, dB; echo {coupling:.0f} dB, noise {noise:.0f} dB, mean of {len(SEEDS)} rooms")
+                  title_justify="left", title=f"WebRTC's canceller, dB; echo {coupling:.0f} dB, noise {noise:.0f} dB, "
+                  f"mean of {len(SEEDS)} rooms")
     for row in rows:
         table.add_row(f"{row['delay']:.2f}", "yes" if row["told"] else "no", f"{row['gain_early']:.1f}",
                       f"{row['gain']:.1f}", f"{row['voice_in_double_talk']:+.1f}", f"{row['voice_alone']:+.1f}",

@@ -53,7 +53,7 @@ def serving(folder: Path, *overrides: str, doors: Doors = Doors(places=4), max_s
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         try:
-            await served(server, "127.0.0.1", 0, tls, lambda port: ready.put((port, loop, stop)), stop.wait())
+            await served(server, "127.0.0.1", 0, tls, lambda port: ready.put((port, loop, stop)), stop)
         except BaseException as error:
             ready.put(error)
             raise

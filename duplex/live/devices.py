@@ -52,11 +52,11 @@ def devices() -> list[Device]:
     """
     portaudio = sounddevice()
     systems = [str(system["name"]) for system in portaudio.query_hostapis()]
-    defaults = tuple(portaudio.default.device)
+    defaults: list[tuple[Direction, int]] = list(zip(("input", "output"), portaudio.default.device))
     found = [Device(
         index, str(one["name"]), systems[one["hostapi"]], int(one["max_input_channels"]), int(one["max_output_channels"]),
         float(one["default_samplerate"]), (float(one["default_high_input_latency"]), float(one["default_high_output_latency"])),
-        tuple(direction for direction, default in zip(("input", "output"), defaults) if default == index))
+        tuple(direction for direction, default in defaults if default == index))
         for index, one in enumerate(portaudio.query_devices())]
     if not found:
         raise ValueError("no sound card: PortAudio finds no device on this machine" + OR_A_FILE)

@@ -9,7 +9,7 @@ import gc
 import logging
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -204,6 +204,7 @@ class Server:
         while self.taken:
             await asyncio.sleep(0.05)
         self.threads.shutdown()
+        self.house.disk.close()
 
 
 async def carried(line: Socket, work: Callable[[], Ending], threads: ThreadPoolExecutor) -> Ending:
@@ -234,8 +235,8 @@ async def close(socket: web.WebSocketResponse, ending: Ending) -> web.WebSocketR
 
 
 async def served(server: Server, host: str, port: int, certificate: ssl.SSLContext | None,
-                 ready: Callable[[int], None], stop: Awaitable[object]) -> None:
-    """Serves until `stop` is done; `ready` is told the port, which `port` 0 leaves to the machine.
+                 ready: Callable[[int], None], stop: asyncio.Event) -> None:
+    """Serves until `stop` is set; `ready` is told the port, which `port` 0 leaves to the machine.
 
     Raises:
         OSError: the port is taken, or the host is not this machine's.
@@ -247,6 +248,6 @@ async def served(server: Server, host: str, port: int, certificate: ssl.SSLConte
         await site.start()
         gc.freeze()  # what was made up to now stays; to look through it again takes all conversations' time
         ready(runner.addresses[0][1])
-        await stop
+        await stop.wait()
     finally:
         await runner.cleanup()

@@ -7,7 +7,7 @@ disk as it is said. Sockets are `duplex.live.server`'s business.
 import logging
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from queue import Empty
@@ -20,7 +20,8 @@ from duplex.conversation import Prompt, complaint, described, facts_of, hold
 from duplex.frame import Frame
 from duplex.journal import Journal
 from duplex.live.agents import Agents, Hired
-from duplex.live.visitor import TURN, BadMessage, Line, Vanished, Visitor
+from duplex.live.disk import Disk, Kept
+from duplex.live.visitor import BadMessage, Line, Vanished, Visitor
 from duplex.live.wire import Kind, json_object, message, opened
 from duplex.live.wishes import Wishes
 from duplex.manifest import installed
@@ -71,6 +72,7 @@ class House:
         seed: of the first conversation where the client says none; the n-th has n more.
         max_seconds: after which a conversation ends.
         folder: where recordings go; None keeps none.
+        disk: that writes them.
     """
 
     name: str
@@ -79,6 +81,7 @@ class House:
     seed: int
     max_seconds: float
     folder: Path | None
+    disk: Disk = field(default_factory=Disk)
 
 
 class Nowhere:
@@ -97,14 +100,13 @@ class Nowhere:
 class Steps:
     """Passes on what is written, and knows how long the steps took: for the last line about a conversation."""
 
-    def __init__(self, keeps: Journal | Nowhere):
+    def __init__(self, keeps: Kept | Nowhere):
         self.keeps = keeps
         self.seconds = array("f")  # a list would take eight times the memory, for an hour
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
         self.seconds.append(step_seconds)
-        with TURN:
-            self.keeps.write(from_user, from_agent, step_seconds)
+        self.keeps.write(from_user, from_agent, step_seconds)
 
     def tell(self, facts: Mapping[str, Any]) -> None:
         self.keeps.tell(facts)
@@ -135,8 +137,8 @@ def held(line: Line, wishes: Wishes, opening: Opening, hired: Hired, house: Hous
     visitor = Visitor(line, greeting, wishes.extended, wishes.pcm, wishes.lockstep)
     facts = {"scenario": identity, "category": "live", "system": house.name,
              "clock": (opening.clock or "ideal") if wishes.lockstep else "live", "applied": greeting["applied"]}
-    keeps = Nowhere() if house.folder is None else Journal(
-        house.folder / identity, described(hired.agent, opening.prompt, opening.seed, facts))
+    keeps = Nowhere() if house.folder is None else house.disk.keep(Journal(
+        house.folder / identity, described(hired.agent, opening.prompt, opening.seed, facts)))
     steps = Steps(keeps)
     began = perf_counter()
     ended_by, failure = hold(visitor, hired.agent, steps, opening.prompt, opening.seed, house.max_seconds)
@@ -172,7 +174,7 @@ def opened_by(line: Line, wishes: Wishes, house: House, number: int) -> Opening:
             raise ValueError(f"not kind {received[1][0]}")
         told = json_object(found[1])
         given = told.get("prompt") or {}
-        return Opening(Prompt(str(given.get("text", prompt.text)), records(given.get("records", {}))),
+        return Opening(Prompt(str(given.get("text", prompt.text)), records(given["records"]) if "records" in given else prompt.records),
                        int(told.get("seed", seed)), told.get("clock"))
     except (ValueError, TypeError, AttributeError) as error:
         raise BadMessage(f"{wanted}: {error}") from error

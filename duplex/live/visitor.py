@@ -1,8 +1,11 @@
 """The visitor: whoever is at the other end of a connection, as a participant.
 
 It runs in the thread of its conversation; all that it shares with a socket is a `Line` of messages. Sound comes when it
-comes, so the visitor's own frames keep the time: the agent is stepped when 80 ms of them are complete. What waits longer
-than a late frame may is dropped and counted, so that the delay cannot grow while a call lasts.
+comes, so the visitor's own frames keep the time: the agent is stepped when 80 ms of them are complete.
+
+After a hiccup of the network frames come at once, and an agent that is quicker than they are catches up with them, which
+costs nobody anything. One that does not would stay behind for the rest of the call: frames that go on waiting are dropped
+and counted, so that the delay cannot grow (the standing queue of Nichols and Jacobson, "Controlling queue delay", 2012).
 """
 
 import json
@@ -18,7 +21,8 @@ from duplex.conversation import Prompt
 from duplex.frame import FRAME_SAMPLES, Frame, frozen
 from duplex.live.wire import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
 
-WAITING_FRAMES: Final = 3  # 240 ms: what a network hands over at once after a hiccup, and no more
+STANDING_FRAMES: Final = 8  # steps in a row, 0.64 s, after each of which a whole frame waited: nobody is catching up
+MOST_FRAMES: Final = 25  # 2 s; whoever was away for longer has been away
 PATIENCE: Final = 10.0  # seconds without a word, after which somebody has vanished; clients hang up after as many
 LOCKSTEP_PATIENCE: Final = 600.0
 PING_EVERY: Final = 4.0  # seconds of silence on the wire; web clients give up after 10
@@ -110,6 +114,8 @@ class Visitor:
         self.sound: np.ndarray = np.zeros(0, np.float32)  # has come and is not a frame yet
         self.told: dict[str, Any] | None = None  # about the frame that comes next
         self.at = 0.0  # when the last message with sound came
+        self.standing = 0  # steps in a row after which frames waited
+        self.dropped = 0  # samples, of which the other end was not told yet
         self.counts = {"frames": 0, "dropped_samples": 0, "before_handshake_samples": 0, "pings": 0}
         self.most_waiting = 0  # samples
 
@@ -136,11 +142,16 @@ class Visitor:
         self.greeted = True
 
     def say(self, heard: Frame) -> None:
-        if self.extended and (told := about(heard)) is not None:
+        if self.extended and (told := {**(about(heard) or {}), **self.forgotten()}):
             self.line.send(message(Kind.METADATA, as_json(told)))
         elif not self.extended and (text := self.written(heard)):
             self.line.send(message(Kind.TEXT, text))
         self.line.send(message(Kind.AUDIO, self.coder.encode(heard.samples)))
+
+    def forgotten(self) -> dict[str, int]:
+        """How many of the visitor's samples were dropped before the frame that is answered, if any were."""
+        dropped, self.dropped = self.dropped, 0
+        return {"dropped_samples": dropped} if dropped else {}
 
     def written(self, heard: Frame) -> str:
         """What the agent writes in a frame: the letters of its tokens, or its words where it has no tokens."""
@@ -156,9 +167,7 @@ class Visitor:
             if not self.take(LOCKSTEP_PATIENCE if self.lockstep else PATIENCE):
                 return None
         self.most_waiting = max(self.most_waiting, len(self.sound))
-        if not self.lockstep and (late := len(self.sound) - WAITING_FRAMES * FRAME_SAMPLES) > 0:
-            self.counts["dropped_samples"] += late
-            self.sound = self.sound[late:]
+        self.drop_what_stands()
         samples, self.sound = frozen(self.sound[:FRAME_SAMPLES].copy()), self.sound[FRAME_SAMPLES:]
         told, self.told = self.told, None
         self.counts["frames"] += 1
@@ -170,7 +179,17 @@ class Visitor:
     @property
     def behind(self) -> bool:
         """Whether more has come already; who floods the line is not listened to for ever."""
-        return not self.lockstep and self.line.waiting() and len(self.sound) < 10 * WAITING_FRAMES * FRAME_SAMPLES
+        return not self.lockstep and self.line.waiting() and len(self.sound) < 2 * MOST_FRAMES * FRAME_SAMPLES
+
+    def drop_what_stands(self) -> None:
+        """Forgets all but the newest frame where the agent does not catch up."""
+        waiting = len(self.sound) // FRAME_SAMPLES - 1  # frames behind the one that is heard now
+        self.standing = self.standing + 1 if waiting > 0 else 0
+        if not self.lockstep and (self.standing > STANDING_FRAMES or waiting >= MOST_FRAMES):
+            late = waiting * FRAME_SAMPLES
+            self.sound, self.standing = self.sound[late:], 0
+            self.dropped += late
+            self.counts["dropped_samples"] += late
 
     def take(self, patience: float) -> bool:
         """Takes the next message; false when there will be none."""
