@@ -34,6 +34,7 @@ debian:  # pages are tested in a real browser, the microphone on a virtual sound
 	command -v pulseaudio >/dev/null && command -v parec >/dev/null || missing="$$missing pulseaudio pulseaudio-utils"; \
 	ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || missing="$$missing libasound2-plugins"; \
 	ls /usr/lib/*/libportaudio.so.2 >/dev/null 2>&1 || missing="$$missing libportaudio2"; \
+	ls /usr/lib/*/libopus.so.0 >/dev/null 2>&1 || missing="$$missing libopus0"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \

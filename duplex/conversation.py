@@ -58,6 +58,14 @@ class Tallies(Protocol):
         """What it counted, JSON-like; asked once a conversation is over, before `leave`."""
 
 
+@runtime_checkable
+class WarmsUp(Protocol):
+    """An agent whose first conversation would wait for something that can be done before: a recogniser that is loaded."""
+
+    def warm_up(self) -> None:
+        """Does it. A `reset` follows before anybody speaks."""
+
+
 class ConversationFailed(Exception):
     """A participant raised or answered nonsense; `recording` holds everything up to then."""
 
@@ -159,6 +167,13 @@ def leave(participant: Participant) -> None:
     for one in layers(participant):
         if isinstance(one, Leaves):
             one.leave()
+
+
+def warm_up(agent: Participant) -> None:
+    """Lets an agent do before a live call what that would otherwise wait for."""
+    for one in layers(agent):
+        if isinstance(one, WarmsUp):
+            one.warm_up()
 
 
 def facts_of(agent: Participant) -> Mapping[str, Any]:

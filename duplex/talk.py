@@ -24,7 +24,7 @@ from rich.console import Console
 
 from duplex import programs
 from duplex.build import built
-from duplex.conversation import Participant, Prompt, complaint, counted, facts_of, hold
+from duplex.conversation import Participant, Prompt, complaint, counted, facts_of, hold, warm_up
 from duplex.conversation import described as kept
 from duplex.frame import FRAME_SECONDS, Frame
 from duplex.journal import Journal
@@ -101,6 +101,8 @@ def talk(config: DictConfig, run: Path, console: Console) -> Ended:
         config.worker, config.latency = config.live.worker, config.live.latency
     agent = paced(built(config.perturb)(built(config.agent)), user, settings.speed if console.is_terminal else 0.0)
     clock = "live" if keeps_time(user) or needs_time(agent) else str(choices["latency"])
+    if clock == "live":
+        warm_up(agent)
     told: Prompt | None = getattr(user, "prompt", None)  # a scenario's caller knows what its agent must know
     prompt = told or Prompt(settings.prompt.text, settings.prompt.records)
     about: Mapping[str, Any] = getattr(user, "facts", None) or {

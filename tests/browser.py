@@ -12,7 +12,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None,
                                     reason="chromium is not installed: apt-get install chromium")
@@ -28,7 +29,7 @@ class Page:
         errors: what went to the console as an error, uncaught exceptions and refused requests among it.
     """
 
-    def __init__(self, socket: ClientConnection):
+    def __init__(self, socket: Connection):
         self.socket = socket
         self.number = 0
         self.errors: list[str] = []
@@ -113,7 +114,8 @@ def browser(folder: Path, microphone: Path | None = None, *flags: str) -> Iterat
     """A fresh Chromium that keeps what it keeps in `folder`; without a `microphone` there is none."""
     profile = folder / "browser"
     heard = [] if microphone is None else [
-        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}%noloop"]
     process = subprocess.Popen(["chromium", *QUIET, *heard, *flags, f"--user-data-dir={profile}", "about:blank"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

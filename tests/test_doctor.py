@@ -63,7 +63,7 @@ def test_a_full_server_and_one_that_asks_for_a_token_say_so(tmp_path: Path) -> N
         with connect(it.url + "?token=secret") as socket:
             socket.recv(timeout=5)
             reached, *_ = server(it.url, "secret")
-        assert reached.verdict is Verdict.MIND and reached.mend.startswith("all 1 places are taken")
+        assert reached.verdict is Verdict.MIND and reached.mend.startswith("no place is free")
 
 
 @pytest.mark.parametrize("status, body", [(404, b"not here"), (200, b"<html>"), (200, json.dumps([1]).encode())])

@@ -13,7 +13,7 @@ from serving import serving  # noqa: E402
 from test_floors import heavy_imports  # noqa: E402
 
 UV = Path(sys.executable).parent / "uv"
-HEAVY = ("torch", "torchaudio", "moshi", "transformers", "livekit", "av", "aiohttp", "onnxruntime", "pocketsphinx")
+HEAVY = ("torch", "torchaudio", "moshi", "transformers", "livekit", "aiohttp", "onnxruntime", "pocketsphinx")
 MOST_MEGABYTES = 450  # of which pandas and pyarrow, which read results, are two thirds
 
 

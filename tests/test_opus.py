@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("av")
+pytest.importorskip("opuslib_next")
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE  # noqa: E402
 from duplex.live.opus import OpusDecoder, OpusEncoder  # noqa: E402

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for needed in ("aiohttp", "websockets", "filelock", "av"):
+for needed in ("aiohttp", "websockets", "filelock", "opuslib_next"):
     pytest.importorskip(needed)
 
 from calls import TONE, caller, nobody_else, stepped  # noqa: E402, F401

@@ -75,6 +75,9 @@ class Cascade:
         self.mouth = Mouth()
         self.reset(Prompt(), 0)
 
+    def warm_up(self) -> None:
+        self.ears.warm_up()
+
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.worker.reset(seed)
         self.ears.reset(seed)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
-from duplex.conversation import Participant, layers
+from duplex.conversation import Participant, layers, warm_up
 from duplex.live.wishes import Wishes
 
 MOST_IDLE: Final = 8  # of all kinds; what is made in moments is not worth more memory
@@ -88,6 +88,7 @@ class Agents:
         if clock:
             config.worker, config.latency = self.charged, self.clocks[clock]
         agent: Participant = built(config.agent)
+        warm_up(agent)
         return agent
 
 

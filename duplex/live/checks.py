@@ -142,7 +142,7 @@ def server(url: str, token: str | None) -> Iterator[Finding]:
     last = states[-1]
     full = last.places is not None and last.taken >= last.places
     yield Finding("server", Verdict.MIND if full else Verdict.FINE, last.told,
-                  f"all {last.places} places are taken: wait, or agent.slots=… there" if full else "", last.step_seconds)
+                  "no place is free: wait, or agent.slots=… there" if full else "", last.step_seconds)
     rounds = np.array([state.round_trip for state in states[1:]])  # the first one opens the connection
     middle, jitter = float(np.median(rounds)), float(np.quantile(rounds, 0.95) - np.median(rounds))
     far, jittery = middle > FAR_SECONDS, jitter > JITTERY_SECONDS

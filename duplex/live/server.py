@@ -184,7 +184,7 @@ class Server:
         except ValueError as error:
             return await close(socket, Ending(Code.BAD_REQUEST, str(error)))
         if len(self.taken) >= self.doors.places:
-            return await close(socket, Ending(Code.FULL, f"all {self.doors.places} places are taken; try again later"))
+            return await close(socket, Ending(Code.FULL, f"no place of {self.doors.places} is free; try again later"))
         line, number, self.begun = Socket(socket), self.begun, self.begun + 1
         identity = f"{number:05d}-{token_hex(4)}"
         self.taken.add(line)

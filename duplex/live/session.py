@@ -133,7 +133,8 @@ def converse_with(line: Line, wishes: Wishes, house: House, number: int, identit
 def held(line: Line, wishes: Wishes, opening: Opening, hired: Hired, house: House, identity: str) -> Ending:
     greeting = {
         "server": "duplex-harness", "version": installed("duplex-harness"), "agent": house.name,
-        "facts": dict(facts_of(hired.agent)), "applied": {**hired.applied, "seed": opening.seed}, "conversation": identity}
+        "facts": dict(facts_of(hired.agent)), "applied": {**hired.applied, "seed": opening.seed}, "conversation": identity,
+        "kept": None if house.folder is None else "/".join([*house.folder.parts[-2:], identity])}
     visitor = Visitor(line, greeting, wishes.extended, wishes.pcm, wishes.lockstep)
     facts = {"scenario": identity, "category": "live", "system": house.name,
              "clock": (opening.clock or "ideal") if wishes.lockstep else "live", "applied": greeting["applied"]}

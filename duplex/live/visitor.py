@@ -11,7 +11,6 @@ and counted, so that the delay cannot grow (the standing queue of Nichols and Ja
 import json
 from collections.abc import Mapping
 from queue import Empty
-from threading import Lock
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -26,9 +25,6 @@ MOST_FRAMES: Final = 25  # 2 s; whoever was away for longer has been away
 PATIENCE: Final = 10.0  # seconds without a word, after which somebody has vanished; clients hang up after as many
 LOCKSTEP_PATIENCE: Final = 600.0
 PING_EVERY: Final = 4.0  # seconds of silence on the wire; web clients give up after 10
-# One conversation at a time is coded or written to disk. All that gives up the interpreter's lock for a moment; were all
-# conversations in it at once, they would wake each other fifty times a frame, and take half of a core for that alone.
-TURN: Final = Lock()
 
 
 class BadMessage(ValueError):
@@ -69,15 +65,8 @@ class Opus:
 
     def __init__(self) -> None:
         from duplex.live.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
-        self.encoder, self.decoder = OpusEncoder(), OpusDecoder()
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        with TURN:
-            return self.encoder.encode(samples)
-
-    def decode(self, data: bytes) -> np.ndarray:
-        with TURN:
-            return self.decoder.decode(data)
+        self.encode = OpusEncoder().encode
+        self.decode = OpusDecoder().decode
 
 
 class Samples:

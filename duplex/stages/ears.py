@@ -35,6 +35,11 @@ class Ears:
         self.worker = worker
         self.reset(0)
 
+    def warm_up(self) -> None:
+        """Loads what the first utterance, and the first with digits, would otherwise wait a second for."""
+        self.recogniser.start(1)
+        self.recogniser.finish()
+
     def reset(self, seed: int) -> None:
         self.vad.reset()
         self.detector.reset()
