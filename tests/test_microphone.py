@@ -228,11 +228,35 @@ def test_a_frame_is_played_once_on_every_channel() -> None:
     assert card.counts["late"] == 1 and [card.heard.get().played, card.heard.get().played] == [0, None]
 
 
-def test_a_frame_that_waits_is_displaced_and_counted() -> None:
+def tone(number: int) -> np.ndarray:
+    return np.full(FRAME_SAMPLES, 0.1 * number, np.float32)
+
+
+def test_a_third_frame_displaces_the_first_and_is_counted() -> None:
     card = Card(channel=0)
-    for number in range(3):
-        card.say(number, np.full(FRAME_SAMPLES, 0.1 * number, np.float32))
-    assert exchanged(card) == pytest.approx(0.2) and card.counts["dropped_agent"] == 2
+    for number in range(1, 4):
+        card.say(number, tone(number))
+    assert [exchanged(card)[0, 0] for _ in range(3)] == pytest.approx([0.2, 0.3, 0.0])
+    assert card.counts["dropped_agent"] == 1
+
+
+def test_callbacks_in_pairs_lose_nothing_once_a_frame_waits() -> None:
+    card = Card(channel=0)
+    played = []
+    for pair in range(20):  # two callbacks at once, and then the agent's answers to both
+        played += [float(exchanged(card)[0, 0]) for _ in range(2)]
+        card.say(2 * pair + 1, tone(2 * pair % 7 + 1))
+        card.say(2 * pair + 2, tone(2 * pair % 7 + 2))
+    assert card.counts["late"] == 2 and card.counts["dropped_agent"] == 0 and played[2:4] == pytest.approx([0.1, 0.2])
+
+
+def test_a_frame_that_goes_on_waiting_is_displaced() -> None:
+    card = Card(channel=0)
+    card.say(0, tone(1))
+    for number in range(1, 20):
+        card.say(number, tone(1))
+        exchanged(card)
+    assert card.counts["dropped_agent"] == 1 and not card.speaker
 
 
 def test_blocks_that_wait_are_dropped_from_the_oldest() -> None:

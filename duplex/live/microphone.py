@@ -6,6 +6,7 @@ too late is dropped and counted, never queued: the delay at the end of a call is
 
 import logging
 from collections import deque
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from statistics import median
 from time import perf_counter
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import sounddevice as portaudio
 
 START_SECONDS: Final = 10.0  # sound servers take up to 2 s to start
+WAITING_FRAMES: Final = 2
+STANDING_CALLBACKS: Final = 8  # 0.64 s
 STOPPED_SECONDS: Final = 2.0  # without a block: somebody pulled the plug
 SETTLING_BLOCKS: Final = 12  # 1 s, in which sound servers stutter
 WAITING_BLOCKS: Final = 2  # of the microphone; sound servers bring them in pairs
@@ -51,9 +54,9 @@ class Microphone:
     microphone, which is one block (it must be full before the callback comes) and the device's latencies both ways. An
     echo answers you after its own delay and `device_seconds`, which no order of the two could make less.
 
-    One frame of the agent may wait for a callback: the next one displaces it. Two blocks of the microphone may wait
-    while the agent computes: a third displaces the first. So whatever the agent was busy with and for how long, no more
-    than two blocks of delay are left, and the first quick steps take those back.
+    Sound servers hand over two blocks at once and then none for 160 ms. So two blocks of the microphone may wait while the
+    agent computes, and two frames of the agent for callbacks: a third displaces the first. A frame of the agent that goes
+    on waiting is displaced as well. So whatever the agent was busy with and for how long, its delay is soon what it was.
 
     Args:
         input, output: devices by index, name or unique part of a name; None for the defaults.
@@ -201,16 +204,18 @@ class Block(NamedTuple):
 
 
 class Card:
-    """Where the sound card's thread and the conversation meet: a place for a frame, two for blocks, no lock.
+    """Where the sound card's thread and the conversation meet: a few places for frames and for blocks, no lock.
 
     Attributes:
-        heard: at most WAITING_BLOCKS wait in it.
+        heard: at most WAITING_BLOCKS of the microphone wait in it.
+        speaker: at most WAITING_FRAMES of the agent, with their numbers.
+        standing: callbacks in a row that left a frame of the agent waiting.
     """
 
     def __init__(self, channel: int):
         self.channel = channel
         self.heard: SimpleQueue[Block] = SimpleQueue()
-        self.speaker: deque[tuple[int, np.ndarray]] = deque(maxlen=1)
+        self.speaker: deque[tuple[int, np.ndarray]] = deque()
         self.offset = float("inf")  # of perf_counter from PortAudio's clock
         self.callbacks = 0
         self.begin()
@@ -220,17 +225,20 @@ class Card:
         while pushed_out(self.heard):
             pass
         self.speaker.clear()
+        self.standing = 0
         self.callbacks = 0
         self.counts = {"xruns_input": 0, "xruns_output": 0, "late": 0, "dropped_user": 0, "dropped_agent": 0}
 
     def say(self, frame: int, samples: np.ndarray) -> None:
-        """Puts the agent's frame where the next callback finds it, in the place of one that still waits there."""
-        try:
+        """Puts the agent's frame where the callbacks find it, in the place of the first that waits if too many do."""
+        if len(self.speaker) >= WAITING_FRAMES:
+            self.drop()
+        self.speaker.append((frame, samples))
+
+    def drop(self) -> None:
+        with suppress(IndexError):  # it was played in this moment
             self.speaker.popleft()
             self.counts["dropped_agent"] += 1
-        except IndexError:  # the usual case: it was played
-            pass
-        self.speaker.append((frame, samples))
 
     def exchange(self, brought: np.ndarray, plays: np.ndarray, num_samples: int, time: Any, status: Any) -> None:
         """PortAudio's callback, in a thread that must not wait: (num_samples, channels) in and out."""
@@ -246,6 +254,10 @@ class Card:
         except IndexError:
             plays.fill(0.0)
             self.counts["late"] += 1
+        self.standing = self.standing + 1 if self.speaker else 0
+        if self.standing > STANDING_CALLBACKS:
+            self.standing = 0
+            self.drop()
         while self.heard.qsize() >= WAITING_BLOCKS and pushed_out(self.heard):
             self.counts["dropped_user"] += 1
         self.heard.put(Block(self.callbacks, brought[:, self.channel].copy(), time.inputBufferAdcTime + self.offset, frame,
@@ -265,5 +277,7 @@ def drift(moments: list[tuple[int, float]]) -> float | None:
     """By how many millionths the sound card's clock is faster than `perf_counter`; None for less than 10 s."""
     if len(moments) < DRIFT_FRAMES:
         return None
-    numbers, caught = np.array(moments).T
-    return round(float(1e6 * (FRAME_SECONDS / np.polyfit(numbers, caught - caught[0], 1)[0] - 1.0)), 1)
+    pairs = np.array(moments)
+    half = len(pairs) // 2
+    blocks, seconds = (pairs[half:] - pairs[:len(pairs) - half]).T
+    return round(float(1e6 * (np.median(blocks / seconds) * FRAME_SECONDS - 1.0)), 1)  # the median: starts stutter
