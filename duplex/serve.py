@@ -82,9 +82,10 @@ async def serve(it: Server, settings: Settings, tls: ssl.SSLContext | None, cons
 
     def ready(port: int) -> None:
         where = f"{settings.host}:{port}"
-        console.print(f"{it.house.name} at {'wss' if tls else 'ws'}://{where}/api/chat, to talk from a browser "
-                      f"{'https' if tls else 'http'}://{where}/{f'?token={settings.token}' if settings.token else ''}, "
-                      f"{it.doors.places} place{'s' * (it.doors.places > 1)}", markup=False, soft_wrap=True)
+        pages = f"{'https' if tls else 'http'}://{where}/{f'?token={settings.token}' if settings.token else ''}"
+        console.print(f"{it.house.name}, {it.doors.places} at a time: {'wss' if tls else 'ws'}://{where}/api/chat", markup=False,
+                      soft_wrap=True)
+        console.print(f"from a browser: {pages}", markup=False, soft_wrap=True)
         if it.house.folder is not None:
             console.print(f"every conversation is recorded in {it.house.folder}; record=false keeps none", markup=False,
                           soft_wrap=True)

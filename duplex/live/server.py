@@ -39,6 +39,7 @@ MOST_WAITING: Final = 4_096  # messages that nobody has read yet: 160 s of Opus 
 MOST_UNSENT: Final = 50  # messages that the client has not taken: 2 s and more
 REMEMBERED: Final = 20  # conversations
 REASON_BYTES: Final = 123  # of a close frame
+FAREWELL: Final = 5.0  # seconds for whoever is told why
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Socket:
 
     def send(self, data: bytes) -> None:
         with suppress(RuntimeError):  # the loop is gone with the server
-            self.loop.call_soon_threadsafe(self.outbox.put_nowait, data)
+            self.loop.call_soon_threadsafe(self.put, data)
 
     # The event loop's side.
 
@@ -116,19 +117,26 @@ class Socket:
                     self.inbox.put((perf_counter(), received.data))
                 elif received.type == WSMsgType.ERROR:
                     break
+                if len(received.data) > MOST_BYTES:
+                    self.complaint = Ending(Code.TOO_BIG, f"a message has at most {MOST_BYTES} bytes, not {len(received.data)}")
+                    break
                 if self.inbox.qsize() > MOST_WAITING:
                     self.complaint = Ending(Code.BAD_REQUEST, f"more than {MOST_WAITING} messages wait; send in real time")
                     break
         finally:
             self.inbox.put(None)
 
+    def put(self, data: bytes) -> None:
+        """Will be sent, unless the client takes nothing any more."""
+        if self.outbox.qsize() >= MOST_UNSENT:
+            self.complaint = Ending(Code.BAD_REQUEST, f"more than {MOST_UNSENT} messages wait to be taken; read in real time")
+            self.inbox.put(None)
+        else:
+            self.outbox.put_nowait(data)
+
     async def speak(self) -> None:
         """Sends what is to be sent until there is None."""
         while (data := await self.outbox.get()) is not None:
-            if self.outbox.qsize() > MOST_UNSENT:
-                self.complaint = Ending(Code.BAD_REQUEST, f"more than {MOST_UNSENT} messages wait to be taken; read in real time")
-                self.inbox.put(None)
-                return
             await self.socket.send_bytes(data)
 
 
@@ -177,14 +185,14 @@ class Server:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         self.doors.check(request)
-        socket = web.WebSocketResponse(max_msg_size=MOST_BYTES, heartbeat=HEARTBEAT, compress=False)
+        socket = web.WebSocketResponse(max_msg_size=8 * MOST_BYTES, heartbeat=HEARTBEAT, compress=False)
         await socket.prepare(request)
         try:
             wishes = wished(request.query)
         except ValueError as error:
-            return await close(socket, Ending(Code.BAD_REQUEST, str(error)))
+            return await close(request, socket, Ending(Code.BAD_REQUEST, str(error)))
         if len(self.taken) >= self.doors.places:
-            return await close(socket, Ending(Code.FULL, f"no place of {self.doors.places} is free; try again later"))
+            return await close(request, socket, Ending(Code.FULL, f"no place of {self.doors.places} is free; try again later"))
         line, number, self.begun = Socket(socket), self.begun, self.begun + 1
         identity = f"{number:05d}-{token_hex(4)}"
         self.taken.add(line)
@@ -194,7 +202,7 @@ class Server:
             self.taken.discard(line)
         if ending.step_p95 is not None:
             self.steps.append(ending.step_p95)
-        return await close(socket, ending)
+        return await close(request, socket, ending)
 
     async def shut_down(self, _: web.Application) -> None:
         """Ends all conversations, and waits until their recordings are whole."""
@@ -224,13 +232,17 @@ async def carried(line: Socket, work: Callable[[], Ending], threads: ThreadPoolE
     return line.complaint or ending
 
 
-async def close(socket: web.WebSocketResponse, ending: Ending) -> web.WebSocketResponse:
+async def close(request: web.Request, socket: web.WebSocketResponse, ending: Ending) -> web.WebSocketResponse:
     """Tells why in an error message, if it is one, and in the reason of the close frame."""
-    with suppress(Exception):  # whoever has gone cannot be told
-        if ending.code != Code.OVER:
-            await socket.send_bytes(refusal(ending.reason))
-        reason = ending.reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()
-        await socket.close(code=ending.code, message=reason)
+    try:
+        async with asyncio.timeout(FAREWELL):
+            if ending.code != Code.OVER:
+                await socket.send_bytes(refusal(ending.reason))
+            reason = ending.reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()
+            await socket.close(code=ending.code, message=reason)
+    except Exception:  # whoever has gone, or takes nothing, cannot be told
+        if request.transport is not None:
+            request.transport.abort()
     return socket
 
 

@@ -37,6 +37,7 @@ class Code(IntEnum):
     OVER = 1000
     GOING_AWAY = 1001
     BAD_REQUEST = 1008
+    TOO_BIG = 1009
     FAILED = 1011
     FULL = 1013
 
@@ -124,8 +125,9 @@ def converse_with(line: Line, wishes: Wishes, house: House, number: int, identit
         return Ending(Code.FAILED, complaint(error))
     try:
         return held(line, wishes, opening, hired, house, identity)
-    except OSError as error:
-        return Ending(Code.FAILED, f"{error.strerror}: {error.filename}")
+    except OSError as error:  # where the server's disk is, is not the client's business
+        log.error("%s: %s: %s", identity, error.strerror, error.filename)
+        return Ending(Code.FAILED, str(error.strerror))
     finally:
         house.agents.release(hired)
 
@@ -174,10 +176,10 @@ def opened_by(line: Line, wishes: Wishes, house: House, number: int) -> Opening:
         if found is None or found[0] != Kind.METADATA:
             raise ValueError(f"not kind {received[1][0]}")
         told = json_object(found[1])
-        given = told.get("prompt") or {}
-        return Opening(Prompt(str(given.get("text", prompt.text)), records(given["records"]) if "records" in given else prompt.records),
-                       int(told.get("seed", seed)), told.get("clock"))
-    except (ValueError, TypeError, AttributeError) as error:
+        given, clock = told.get("prompt") or {}, told.get("clock")
+        about = Prompt(str(given.get("text", prompt.text)), records(given["records"]) if "records" in given else prompt.records)
+        return Opening(about, abs(int(told.get("seed", seed))), None if clock is None else str(clock))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise BadMessage(f"{wanted}: {error}") from error
 
 

@@ -121,8 +121,9 @@ class Visitor:
 
     def greet(self) -> None:
         """The handshake. Sound that came before it is forgotten, but it was decoded: its stream goes on."""
+        deadline = perf_counter() + PATIENCE
         while self.behind:
-            self.take(PATIENCE)
+            self.take(deadline)
         self.counts["before_handshake_samples"] = len(self.sound)
         self.sound = self.sound[:0]
         if self.greeting is not None and self.extended:
@@ -152,8 +153,9 @@ class Visitor:
 
     def listen(self) -> Frame | None:
         """The visitor's next 80 ms; None when the line was closed."""
+        deadline = perf_counter() + (LOCKSTEP_PATIENCE if self.lockstep else PATIENCE)
         while len(self.sound) < FRAME_SAMPLES or self.behind:
-            if not self.take(LOCKSTEP_PATIENCE if self.lockstep else PATIENCE):
+            if not self.take(deadline):
                 return None
         self.most_waiting = max(self.most_waiting, len(self.sound))
         self.drop_what_stands()
@@ -180,9 +182,9 @@ class Visitor:
             self.dropped += late
             self.counts["dropped_samples"] += late
 
-    def take(self, patience: float) -> bool:
+    def take(self, deadline: float) -> bool:
         """Takes the next message; false when there will be none."""
-        received = self.received(patience)
+        received = self.received(deadline)
         if received is None:
             return False
         at, data = received
@@ -199,17 +201,15 @@ class Visitor:
             raise BadMessage(str(error)) from error
         return True
 
-    def received(self, patience: float) -> tuple[float, bytes] | None:
+    def received(self, deadline: float) -> tuple[float, bytes] | None:
         """The next message, with a ping now and then for whoever waits at the other end."""
-        deadline = perf_counter() + patience
-        while True:
+        while (patience := deadline - perf_counter()) > 0.0:  # whoever sends this and that, and no sound, has vanished too
             try:
-                return self.line.receive(min(PING_EVERY, max(0.0, deadline - perf_counter())))
+                return self.line.receive(min(PING_EVERY, patience))
             except Empty:
-                if perf_counter() >= deadline:
-                    raise Vanished(f"nothing came for {patience:.0f} s") from None
                 self.counts["pings"] += 1
                 self.line.send(message(Kind.PING))
+        raise Vanished(f"no sound came for {LOCKSTEP_PATIENCE if self.lockstep else PATIENCE:.0f} s")
 
 
 def as_json(told: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ ends of this harness may agree on more, by asking for it in the query of the con
 import json
 from collections.abc import Mapping
 from enum import IntEnum
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -77,7 +78,7 @@ def json_object(payload: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter from brackets in brackets, a thousand deep
         raise ValueError(f"a metadata message is JSON in UTF-8: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"a metadata message is a JSON object, not {type(found).__name__}")
@@ -104,11 +105,17 @@ def frame_of(samples: np.ndarray, told: Mapping[str, Any] | None, at: float | No
     """
     told = told or {}
     try:
-        words = tuple(Word(str(text), float(start), float(end)) for text, start, end in told.get("words", ()))
-        events = tuple(Event(str(kind), float(start), float(end), dict(detail))
+        words = tuple(Word(str(text), finite(start), finite(end)) for text, start, end in told.get("words", ()))
+        events = tuple(Event(str(kind), finite(start), finite(end), dict(detail))
                        for kind, start, end, detail in told.get("events", ()))
-        seconds = None if told.get("seconds") is None else float(told["seconds"])
-    except (TypeError, ValueError) as error:
+        seconds = None if told.get("seconds") is None else finite(told["seconds"])
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("a frame's metadata has words [[text, start, end], …], events [[kind, start, end, {…}], …] and "
                          f"seconds, each if there are any: {error}") from error
     return Frame(samples, words, events, seconds, at)
+
+
+def finite(number: Any) -> float:
+    if not isfinite(found := float(number)):
+        raise ValueError(f"{number} is no time")
+    return found
