@@ -10,6 +10,8 @@ import os
 import struct
 import wave
 from collections.abc import Mapping, Sequence
+from errno import ENOSPC
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +63,7 @@ class Journal:
             lines.append(line)
             sounds.append(np.stack([from_user.samples, from_agent.samples], axis=1))
         with writable(self.folder):
-            self.sound.write(np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2").tobytes())
+            append(self.sound, np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2").tobytes())
             os.pwrite(self.sound.fileno(), header(self.num_frames + len(frames)), 0)
             self.note(*lines)
         self.num_frames += len(frames)
@@ -71,7 +73,7 @@ class Journal:
             self.note({"facts": facts})
 
     def note(self, *lines: Mapping[str, Any]) -> None:
-        self.lines.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        append(self.lines, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
     def finish(self, ended_by: str, failure: str | None = None) -> None:
         """Makes the recording whole: `duplex.recording.load` reads it."""
@@ -79,6 +81,15 @@ class Journal:
             self.sound.close()
             self.lines.close()
             complete(self.folder, ended_by, failure)
+
+
+def append(file: FileIO, data: bytes) -> None:
+    """Writes all or nothing: a disk that is nearly full takes a part, and says so only the next time."""
+    taken = file.write(data)
+    if taken < len(data):
+        file.truncate(file.tell() - taken)
+        file.seek(0, os.SEEK_END)
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
 def recover(folder: Path) -> bool:

@@ -22,11 +22,11 @@ from rich.console import Console
 
 from duplex import programs
 from duplex.conversation import Prompt
-from duplex.live.agents import Agents
-from duplex.live.certificate import context, self_signed
-from duplex.live.server import PAGE, Doors, Server, is_loopback, served
-from duplex.live.session import House
 from duplex.manifest import manifest, write_manifest
+from duplex.server.agents import Agents
+from duplex.server.certificate import context, self_signed
+from duplex.server.server import PAGE, Doors, Server, is_loopback, served
+from duplex.server.session import House
 from duplex.talk import PromptSettings
 
 PLACES: Final = 8

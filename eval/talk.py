@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -18,11 +18,13 @@ from duplex.talk import caller, talk
 from eval.programs import say
 from eval.score import score
 
+NO_FAULT: Final = ("rate", "callbacks")
+
 
 def act(config: DictConfig) -> None:
     run, console = Path(HydraConfig.get().runtime.output_dir), programs.console()
     if config.calibrate:
-        config.user.check = False  # a chirp before the chirps
+        config.user.check, config.user.echo = False, "none"  # no chirp before the chirps, and nobody who takes them away
         say(console, calibrate(caller(config)).line())
         return
     ended = talk(config, run, console)
@@ -47,8 +49,9 @@ def beside(tally: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def counts(tally: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in tally.items()
-                     if isinstance(number, int) and not isinstance(number, bool)) or "nothing was counted"
+    counted = [f"{name.replace('_', ' ')} {number}" for name, number in tally.items()
+               if isinstance(number, int) and not isinstance(number, bool) and name not in NO_FAULT]
+    return ", ".join(counted) or "nothing was counted"
 
 
 def show_devices(console: Console) -> None:

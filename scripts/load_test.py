@@ -39,10 +39,10 @@ from rich.table import Table
 
 from duplex import programs
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from duplex.live.ogg import CAPTURE, HEADER, Pages, Reader, headers
-from duplex.live.opus import GRANULES, LOOKAHEAD, OpusEncoder
-from duplex.live.wire import Kind, frame_bytes, message
 from duplex.manifest import CHECKOUT
+from duplex.wire.messages import Kind, frame_bytes, message
+from duplex.wire.ogg import CAPTURE, HEADER, Pages, Reader, headers
+from duplex.wire.opus import GRANULES, LOOKAHEAD, OpusEncoder
 
 TARGET_MS: Final = 40.0  # p99 of the added latency
 RAMP: Final = 2.0  # seconds over which clients come

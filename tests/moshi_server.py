@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from duplex.live.tunnel import accepts, free_port
+from duplex.remote.tunnel import accepts, free_port
 
 START_SECONDS: Final = 90.0
 

@@ -20,7 +20,7 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from duplex.frame import FRAME_SAMPLES
-from duplex.live.opus import OpusDecoder, OpusEncoder
+from duplex.wire.opus import OpusDecoder, OpusEncoder
 
 VOICES: Final = ("NATF0.pt", "NATM1.pt")
 TEXT: Final = (" Hi", " there", ".")

@@ -13,10 +13,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from duplex.conversation import Prompt
-from duplex.live.agents import Agents
-from duplex.live.server import PAGE, Doors, Server, served
-from duplex.live.session import House
 from duplex.manifest import CHECKOUT
+from duplex.server.agents import Agents
+from duplex.server.server import PAGE, Doors, Server, served
+from duplex.server.session import House
+
+FOUR_PLACES = Doors(places=4)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *overrides: str, doors: Doors = Doors(places=4), max_seconds: float = 3600.0, page: Path = PAGE,
+def serving(folder: Path, *overrides: str, doors: Doors = FOUR_PLACES, max_seconds: float = 3600.0, page: Path = PAGE,
             tls: ssl.SSLContext | None = None, record: bool = True) -> Iterator[Served]:
     """`duplex-serve *overrides` on a free port of loopback, recording into `folder`."""
     with initialize_config_dir(version_base=None, config_dir=str(CHECKOUT / "configs")):

@@ -23,6 +23,23 @@ FLOOR_0: Final = (
     "duplex.telephone",
     "duplex.replay",
     "duplex.playout",
+    "duplex.pace",
+    "duplex.journal",
+    "duplex.live.resampling",
+    "duplex.live.devices",
+    "duplex.live.calibration",
+    "duplex.live.echo",
+    "duplex.live.microphone",
+    "duplex.wire.messages",
+    "duplex.wire.ogg",
+    "duplex.wire.opus",
+    "duplex.remote.jitter",
+    "duplex.remote.traffic",
+    "duplex.remote.fragments",
+    "duplex.remote.state",
+    "duplex.server.wishes",
+    "duplex.server.visitor",
+    "duplex.server.disk",
     "duplex.speech_lm.text",
     "duplex.agents.simple",
     "duplex.stages.domain",
@@ -39,8 +56,9 @@ FLOOR_0: Final = (
     "eval.metrics.catalogue",
 )
 HEAVY: Final = (
-    "torch", "moshi", "transformers", "onnxruntime", "pocketsphinx", "sounddevice", "soundfile", "soxr", "pandas",
-    "pyarrow", "hydra", "omegaconf", "matplotlib", "wandb", "jinja2", "rich", "scipy",
+    "torch", "moshi", "transformers", "onnxruntime", "pocketsphinx", "sounddevice", "soundfile", "soxr", "livekit",
+    "opuslib_next", "websockets", "aiohttp", "pandas", "pyarrow", "hydra", "omegaconf", "matplotlib", "wandb", "jinja2", "rich",
+    "scipy",
 )
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SILENCE, Event, Frame, Word
-from duplex.live.fragments import Fragments
-from duplex.live.jitter import JitterBuffer
-from duplex.live.traffic import lateness
+from duplex.remote.fragments import Fragments
+from duplex.remote.jitter import JitterBuffer
+from duplex.remote.traffic import lateness
 
 
 def numbered(number: int) -> np.ndarray:

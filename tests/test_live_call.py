@@ -19,9 +19,9 @@ from websockets.sync.server import ServerConnection  # noqa: E402
 from duplex.agents.remote import Remote  # noqa: E402
 from duplex.conversation import ConversationFailed, Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, SILENCE, Frame  # noqa: E402
-from duplex.live.wire import Kind, frame_bytes, message  # noqa: E402
 from duplex.pace import RealTime, paced  # noqa: E402
 from duplex.recording import AGENT, USER  # noqa: E402
+from duplex.wire.messages import Kind, frame_bytes, message  # noqa: E402
 
 
 def test_our_server_speaks_first_and_kyutais_hears_silence_first() -> None:

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("opuslib_next")
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE  # noqa: E402
-from duplex.live.opus import OpusDecoder, OpusEncoder  # noqa: E402
+from duplex.wire.opus import OpusDecoder, OpusEncoder  # noqa: E402
 
 SECONDS = 3.0
 
@@ -71,6 +71,6 @@ def test_garbage_is_named(data: bytes, message: str) -> None:
 
 
 def test_a_packet_of_garbage_is_named() -> None:
-    from duplex.live.ogg import Pages
+    from duplex.wire.ogg import Pages
     with pytest.raises(ValueError, match="not Opus: a packet of 200 bytes cannot be decoded"):
         OpusDecoder().decode(Pages().page([b"\xff" * 200], 0))

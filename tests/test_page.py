@@ -17,9 +17,9 @@ from test_server import recordings  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE  # noqa: E402
-from duplex.live.server import PAGE, Doors  # noqa: E402
-from duplex.live.wire import Kind, message  # noqa: E402
+from duplex.server.server import PAGE, Doors  # noqa: E402
 from duplex.wav import read_pcm16, write_pcm16  # noqa: E402
+from duplex.wire.messages import Kind, message  # noqa: E402
 
 GREETS = ("agent=echo", "agent._target_=greets.Greets")
 FOUR_PLACES = Doors(places=4)

@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("filelock")
 
-from duplex.live.pool import Server, leased  # noqa: E402
+from duplex.remote.pool import Server, leased  # noqa: E402
 
 ONE, OTHER = Server("ws://gpu:8998/api/chat", "ws://gpu:8998"), Server("ws://gpu:8999/api/chat", "ws://gpu:8999")
 HOLDS = """
 import sys, time
-from duplex.live.pool import Server, leased
+from duplex.remote.pool import Server, leased
 lease = leased([Server("ws://gpu:8998/api/chat", "ws://gpu:8998"), Server("ws://gpu:8999/api/chat", "ws://gpu:8999")], 0.0)
 print(lease.server.name, flush=True)
 time.sleep(60)

@@ -21,9 +21,9 @@ from duplex.agents.remote import Remote  # noqa: E402
 from duplex.agents.simple import Echo, Responder  # noqa: E402
 from duplex.conversation import ConversationFailed, Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, SILENCE, Frame, frozen  # noqa: E402
-from duplex.live.server import Doors  # noqa: E402
-from duplex.live.wire import Kind, message  # noqa: E402
 from duplex.recording import AGENT, Recording, load  # noqa: E402
+from duplex.server.server import Doors  # noqa: E402
+from duplex.wire.messages import Kind, message  # noqa: E402
 
 
 def same(one: Recording, other: Recording) -> bool:
@@ -153,7 +153,7 @@ def test_settings_that_do_not_go_together_are_named(settings: dict[str, Any], co
 
 def test_a_certificate_made_here_is_trusted_when_it_is_given(tmp_path: Path) -> None:
     pytest.importorskip("cryptography")
-    from duplex.live.certificate import self_signed
+    from duplex.server.certificate import self_signed
     tls = self_signed("127.0.0.1")
     [file] = (tmp_path / "cache/certificates").iterdir()
     with serving(tmp_path / "run", "agent=echo", tls=tls) as it:

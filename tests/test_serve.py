@@ -22,8 +22,8 @@ from websockets.sync.client import ClientConnection, connect  # noqa: E402
 
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS  # noqa: E402
 from duplex.journal import recordings  # noqa: E402
-from duplex.live.wire import Kind, frame_bytes, message  # noqa: E402
 from duplex.recording import USER, load  # noqa: E402
+from duplex.wire.messages import Kind, frame_bytes, message  # noqa: E402
 
 pytestmark = pytest.mark.slow
 CALLS = 5
@@ -130,5 +130,5 @@ def test_what_cannot_be_served_is_one_line(tmp_path: Path, wrong: list[str], mes
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     with served(tmp_path / "first") as it:
         port = it.url.split(":")[2].split("/")[0]
-        said = complaint(program("duplex.serve", "agent=echo", f"port={port}", "record=false", f"hydra.run.dir={tmp_path}/second"))
+        said = complaint(program("duplex.serve", "agent=echo", f"port={port}", f"hydra.run.dir={tmp_path}/second"))
     assert "in use" in said

@@ -21,9 +21,9 @@ from websockets.sync.client import ClientConnection, connect  # noqa: E402
 from duplex.agents.simple import Responder  # noqa: E402
 from duplex.conversation import Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, SILENCE, Event, Frame, Word  # noqa: E402
-from duplex.live.server import Doors  # noqa: E402
-from duplex.live.wire import Kind, about, frame_bytes, frame_of, frame_samples, message  # noqa: E402
 from duplex.recording import Recording, load  # noqa: E402
+from duplex.server.server import Doors  # noqa: E402
+from duplex.wire.messages import Kind, about, frame_bytes, frame_of, frame_samples, message  # noqa: E402
 
 LOCKSTEP = "?ext=1&audio=pcm&mode=lockstep"
 TONE = (0.1 * np.sin(np.arange(FRAME_SAMPLES) * 0.05)).astype(np.float32)
@@ -135,7 +135,7 @@ def test_moshis_protocol_is_answered_with_handshake_pages_and_text(tmp_path: Pat
 
 def test_sound_from_before_the_handshake_is_forgotten_and_its_stream_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("opuslib_next")
-    from duplex.live.opus import OpusEncoder
+    from duplex.wire.opus import OpusEncoder
     with serving(tmp_path, "agent=echo", "agent._target_=greets.Greets", "+agent.reset_seconds=0.6") as it:
         encoder = OpusEncoder()
         with connect(it.url) as socket:
@@ -277,7 +277,7 @@ def test_a_server_that_stops_says_so_and_keeps_what_was_said(tmp_path: Path) -> 
 def test_a_self_signed_certificate_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ssl
     pytest.importorskip("cryptography")
-    from duplex.live.certificate import self_signed
+    from duplex.server.certificate import self_signed
     monkeypatch.setenv("DUPLEX_CACHE", str(tmp_path / "cache"))
     made, again = self_signed("127.0.0.1"), self_signed("127.0.0.1")
     [file] = (tmp_path / "cache/certificates").iterdir()

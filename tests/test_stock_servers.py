@@ -18,10 +18,10 @@ from websockets.sync.client import connect  # noqa: E402
 from duplex.agents.remote import Remote  # noqa: E402
 from duplex.conversation import Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES  # noqa: E402
-from duplex.live.opus import OpusEncoder  # noqa: E402
-from duplex.live.wire import Kind, message  # noqa: E402
 from duplex.pace import paced  # noqa: E402
 from duplex.recording import AGENT  # noqa: E402
+from duplex.wire.messages import Kind, message  # noqa: E402
+from duplex.wire.opus import OpusEncoder  # noqa: E402
 
 
 def test_personaplex_is_asked_for_what_it_needs_and_for_nothing_else(caplog: pytest.LogCaptureFixture) -> None:

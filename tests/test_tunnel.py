@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from duplex.live.tunnel import Tunnel, accepts
+from duplex.remote.tunnel import Tunnel, accepts
 
 STAND_IN = """#!{python}
 import sys, time

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duplex.frame import FRAME_SAMPLES, Event, Frame, Word
-from duplex.live.ogg import HEADER, Pages, Reader, checksum, headers
-from duplex.live.wire import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
-from duplex.live.wishes import wished
+from duplex.server.wishes import wished
+from duplex.wire.messages import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
+from duplex.wire.ogg import HEADER, Pages, Reader, checksum, headers
 
 SOUND = np.linspace(-1.0, 1.0, FRAME_SAMPLES, dtype=np.float32)
 
@@ -88,7 +88,8 @@ def test_a_packet_goes_on_in_the_next_page() -> None:
     assert [packet.data for packet in reader.read(page(0, b"\x05", b"c" * 5))] == [b"ccccc"]  # its beginning was lost
 
 
-@pytest.mark.parametrize("data, message", [(b"RIFF....", "begins with b'OggS', not b'RIFF'"), (b"OggS\x01" + b"\0" * 30, "version 1")])
+@pytest.mark.parametrize("data, message", [
+    (b"RIFF....", "begins with b'OggS', not b'RIFF'"), (b"OggS\x01" + b"\0" * 30, "version 1")])
 def test_what_is_not_ogg_is_named(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Reader().read(data)

@@ -18,15 +18,14 @@ from typing import Any, Literal
 
 from duplex.conversation import Prompt
 from duplex.frame import SILENCE, Event, Frame
-from duplex.live.call import Arrival, Call, HungUp, Lost
-from duplex.live.connection import Access, shown, websocket_url
-from duplex.live.dialect import DIALECTS, Asks, DialectName
-from duplex.live.fragments import Fragments
-from duplex.live.jitter import JitterBuffer
-from duplex.live.switchboard import Reach, Switchboard
-from duplex.live.traffic import Traffic
-from duplex.live.visitor import LOCKSTEP_PATIENCE
-from duplex.live.wire import frame_of
+from duplex.remote.call import Arrival, Call, HungUp, Lost
+from duplex.remote.connection import Access, shown, websocket_url
+from duplex.remote.dialect import DIALECTS, Asks, DialectName
+from duplex.remote.fragments import Fragments
+from duplex.remote.jitter import JitterBuffer
+from duplex.remote.switchboard import Reach, Switchboard
+from duplex.remote.traffic import Traffic
+from duplex.wire.messages import LOCKSTEP_PATIENCE, frame_of
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from duplex.frame import FRAME_SECONDS
 from duplex.live.devices import chosen, rate_of, sounddevice
-from duplex.live.state import State, asked
+from duplex.remote.state import State, asked
 
 ROUNDS: Final = 20  # of asking a server for its state
 BROWSER_SECONDS: Final = FRAME_SECONDS  # of the jitter buffer at our end

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from duplex.conversation import Participant, Prompt, leave
+from duplex.conversation import Participant, Prompt
 from duplex.frame import SAMPLE_RATE, SILENCE, Frame, frozen
 from duplex.live.resampling import Converter
 from duplex.perturbations import sent
@@ -83,9 +83,6 @@ class Cancelled:
             self.canceller.process_stream(caught)
             cleaned[piece] = np.frombuffer(caught.data, np.int16)
         return self.cleaned.convert((cleaned / FULL_SCALE).clip(-1.0, 1.0).astype(np.float32))
-
-    def leave(self) -> None:
-        leave(self.user)
 
     def tally(self) -> Mapping[str, Any]:
         """The user's, with `removed_decibels`: by how much the microphone became quieter while the agent spoke."""

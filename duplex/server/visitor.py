@@ -18,12 +18,21 @@ import numpy as np
 
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SAMPLES, Frame, frozen
-from duplex.live.wire import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
+from duplex.wire.messages import (
+    LOCKSTEP_PATIENCE,
+    Kind,
+    about,
+    frame_bytes,
+    frame_of,
+    frame_samples,
+    json_object,
+    message,
+    opened,
+)
 
 STANDING_FRAMES: Final = 8  # steps in a row, 0.64 s, after each of which a whole frame waited: nobody is catching up
 MOST_FRAMES: Final = 25  # 2 s; whoever was away for longer has been away
 PATIENCE: Final = 10.0  # seconds without a word, after which somebody has vanished; clients hang up after as many
-LOCKSTEP_PATIENCE: Final = 600.0
 PING_EVERY: Final = 4.0  # seconds of silence on the wire; web clients give up after 10
 
 
@@ -64,7 +73,7 @@ class Opus:
     """Moshi's own way."""
 
     def __init__(self) -> None:
-        from duplex.live.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
+        from duplex.wire.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
         self.encode = OpusEncoder().encode
         self.decode = OpusDecoder().decode
 

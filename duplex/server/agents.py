@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import Participant, layers, warm_up
-from duplex.live.wishes import Wishes
+from duplex.server.wishes import Wishes
 
 MOST_IDLE: Final = 8  # of all kinds; what is made in moments is not worth more memory
 

@@ -1,7 +1,7 @@
 """Ogg pages (RFC 3533) with Opus packets (RFC 7845): what Moshi's clients and servers put into their audio messages.
 
 Pages are written one for each 80 ms, since a browser's decoder wants whole pages in a message, and read however they are
-cut. What is in a packet is `duplex.live.opus`'s business.
+cut. What is in a packet is `duplex.wire.opus`'s business.
 """
 
 import struct

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from typing import Final, Literal, Protocol, TypeAlias
 
 from duplex.conversation import Prompt
-from duplex.live.visitor import Coder, Opus, Samples
-from duplex.live.wire import Kind, message
-from duplex.live.wishes import SETTINGS
+from duplex.server.visitor import Coder, Opus, Samples
+from duplex.server.wishes import SETTINGS
+from duplex.wire.messages import Kind, message
 
 Setting: TypeAlias = str | int | float
 DialectName: TypeAlias = Literal["duplex", "moshi", "personaplex"]

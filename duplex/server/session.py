@@ -1,7 +1,7 @@
 """One conversation behind a connection, from the client's wishes to the reason why it ended; runs in a thread of its own.
 
 The loop is the one that everybody uses (`duplex.conversation.hold`), the user is a `Visitor`, and what was said goes to
-disk as it is said. Sockets are `duplex.live.server`'s business.
+disk as it is said. Sockets are `duplex.server.server`'s business.
 """
 
 import logging
@@ -19,12 +19,12 @@ import numpy as np
 from duplex.conversation import Prompt, complaint, described, facts_of, hold
 from duplex.frame import Frame
 from duplex.journal import Journal
-from duplex.live.agents import Agents, Hired
-from duplex.live.disk import Disk, Kept
-from duplex.live.visitor import BadMessage, Line, Vanished, Visitor
-from duplex.live.wire import Kind, json_object, message, opened
-from duplex.live.wishes import Wishes
 from duplex.manifest import installed
+from duplex.server.agents import Agents, Hired
+from duplex.server.disk import Disk, Kept
+from duplex.server.visitor import BadMessage, Line, Vanished, Visitor
+from duplex.server.wishes import Wishes
+from duplex.wire.messages import Kind, json_object, message, opened
 
 log = logging.getLogger(__name__)
 

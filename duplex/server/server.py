@@ -1,7 +1,7 @@
 """The server: any agent behind a websocket that speaks Moshi's protocol, and a page to talk to it from.
 
 The event loop carries messages and nothing else: each conversation computes, encodes and decodes in a thread of its own
-(`duplex.live.session`). A conversation takes a place; who finds none is told at once.
+(`duplex.server.session`). A conversation takes a place; who finds none is told at once.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from urllib.parse import urlsplit
 from aiohttp import WSMsgType, web
 
 from duplex.frame import SAMPLE_RATE
-from duplex.live.session import Code, Ending, House, converse_with, refusal
-from duplex.live.wire import MOST_BYTES, PATH
-from duplex.live.wishes import wished
 from duplex.manifest import installed
+from duplex.server.session import Code, Ending, House, converse_with, refusal
+from duplex.server.wishes import wished
+from duplex.wire.messages import MOST_BYTES, PATH
 
 log = logging.getLogger(__name__)
 

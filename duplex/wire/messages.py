@@ -22,6 +22,7 @@ from duplex.frame import FRAME_SAMPLES, Event, Frame, Word, frozen
 FRAME_BYTES: Final = 4 * FRAME_SAMPLES
 MOST_BYTES: Final = 2**20  # of a message; 6 s of Opus at its highest rate are 0.4 MB
 PATH: Final = "/api/chat"
+LOCKSTEP_PATIENCE: Final = 600.0  # seconds that either end waits for the other, which may compute for long
 
 
 class Kind(IntEnum):

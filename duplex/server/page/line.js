@@ -1,4 +1,4 @@
-// Moshi's wire protocol with this harness's own messages (duplex/live/wire.py): a byte that says the kind, then a payload.
+// Moshi's wire protocol with this harness's own messages (duplex/wire/messages.py): a byte that says the kind, then a payload.
 // Nothing here knows of microphones, players or the page.
 
 export const SAMPLE_RATE = 24000, FRAME_SAMPLES = 1920, FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE;

@@ -1,6 +1,6 @@
 """What a client wishes for in the query of its connection: Kyutai's and PersonaPlex's keys, all optional, and ours.
 
-Names and types are checked here; what of it an agent can honour is `duplex.live.agents`' business.
+Names and types are checked here; what of it an agent can honour is `duplex.server.agents`' business.
 """
 
 import re
@@ -53,7 +53,7 @@ class Wishes:
         role: text of the prompt; None leaves it to the server.
         seed: None leaves it to the server.
         settings: of the agent, by their names in its config.
-        extended: metadata messages are exchanged (`duplex.live.wire`).
+        extended: metadata messages are exchanged (`duplex.wire.messages`).
         pcm: audio messages hold samples instead of Opus.
         lockstep: one frame in, one frame out.
     """

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Event, Frame, Word, frozen
-from duplex.live.traffic import lateness, quantiles
+from duplex.remote.traffic import lateness, quantiles
 
 MORE_FRAMES: Final = 2  # than are kept waiting, may wait before the oldest are dropped
 

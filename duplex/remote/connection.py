@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection, connect
 
-from duplex.live.traffic import Traffic
-from duplex.live.wire import MOST_BYTES, PATH, Kind
+from duplex.remote.traffic import Traffic
+from duplex.wire.messages import MOST_BYTES, PATH, Kind
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Access:
 
 
 class Connection:
-    """An open websocket; see `duplex.live.visitor.Line`.
+    """An open websocket; see `duplex.server.visitor.Line`.
 
     Args:
         url: of the websocket, with its query.

@@ -13,10 +13,10 @@ import numpy as np
 from websockets.frames import CloseCode
 
 from duplex.frame import Frame
-from duplex.live.connection import Access, Connection, asking, shown
-from duplex.live.dialect import Asks, Dialect, unapplied
-from duplex.live.traffic import Traffic
-from duplex.live.wire import Kind, about, json_object, message, opened
+from duplex.remote.connection import Access, Connection, asking, shown
+from duplex.remote.dialect import Asks, Dialect, unapplied
+from duplex.remote.traffic import Traffic
+from duplex.wire.messages import Kind, about, json_object, message, opened
 
 
 class Lost(ConnectionError):

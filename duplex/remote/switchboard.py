@@ -11,12 +11,12 @@ from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit
 
-from duplex.live.call import Call
-from duplex.live.connection import Access, shown
-from duplex.live.dialect import Asks, Dialect
-from duplex.live.pool import Lease, Server, leased
-from duplex.live.traffic import Traffic
-from duplex.live.tunnel import Tunnel
+from duplex.remote.call import Call
+from duplex.remote.connection import Access, shown
+from duplex.remote.dialect import Asks, Dialect
+from duplex.remote.pool import Lease, Server, leased
+from duplex.remote.traffic import Traffic
+from duplex.remote.tunnel import Tunnel
 
 log = logging.getLogger(__name__)
 

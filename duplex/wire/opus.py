@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE
-from duplex.live.ogg import GRANULES_PER_SECOND, HEAD, Pages, Reader, headers
+from duplex.wire.ogg import GRANULES_PER_SECOND, HEAD, Pages, Reader, headers
 
 BIT_RATE: Final = 48_000  # of which speech needs half; what is left pays for the low delay
 EFFORT: Final = 1  # of 10; 5 takes a third longer and comes 0.5 dB closer to speech
