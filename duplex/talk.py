@@ -99,6 +99,8 @@ def talk(config: DictConfig, run: Path, console: Console) -> Ended:
     agent_name, user = str(choices["agent"]), caller(config)
     if keeps_time(user):  # slow work runs beside the call instead of being charged to it
         config.worker, config.latency = config.live.worker, config.live.latency
+    else:
+        config.clock = str(choices["latency"])
     agent = paced(built(config.perturb)(built(config.agent)), user, settings.speed if console.is_terminal else 0.0)
     clock = "live" if keeps_time(user) or needs_time(agent) else str(choices["latency"])
     if clock == "live":

@@ -193,6 +193,6 @@ def scored(conversation: Conversation, recording: Recording, resumed: bool = Fal
 def participant(config: DictConfig, role: str, clock: str) -> Participant:
     """Makes what the config calls `role`, charged by `clock`, behind the configured perturbation."""
     charged = config.copy()
-    charged.latency = config.clocks[clock]
+    charged.latency, charged.clock = config.clocks[clock], clock
     agent = built(charged[role])
     return paced(built(charged.perturb)(agent))

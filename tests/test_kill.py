@@ -35,6 +35,7 @@ def limit(it: Program, num_bytes: int) -> None:
 def call(it: Program, num_frames: int) -> tuple[int, str, bytes]:
     """Frame n is n thousandths loud; how the server ended the call."""
     with connect(f"{it.url}?audio=pcm") as caller:
+        assert caller.recv() == bytes([Kind.HANDSHAKE])  # what was said before it is forgotten
         try:
             for number in range(num_frames):
                 caller.send(message(Kind.AUDIO, frame_bytes(np.full(FRAME_SAMPLES, number / 1000, np.float32))))

@@ -162,3 +162,18 @@ def test_a_certificate_made_here_is_trusted_when_it_is_given(tmp_path: Path) -> 
             assert num_frames(converse(caller(), Remote(url, mode="lockstep", verify=verify), max_seconds=1.0)) == 12
         with pytest.raises(ConnectionError, match="the certificate of wss://.* is not trusted: .*verify=cert.pem"):
             Remote(url).reset(Prompt(), 0)
+
+
+@pytest.mark.slow
+def test_a_bench_elsewhere_is_charged_by_the_clocks_of_the_bench(tmp_path: Path) -> None:
+    from piped import complaint, program
+    about = ("agent=remote", "agent@baseline=responder", "scenarios=smooth", "scenarios.only=[hours-then-parking]",
+             "report=false")
+    with serving(tmp_path / "there", "agent=responder") as it:
+        done = program("eval.bench", *about, f"agent.url={it.url}", "agent.mode=lockstep", "~clocks.measured",
+                       f"hydra.run.dir={tmp_path}/here")
+        assert done.returncode == 0, done.stderr
+        asked = {json.loads(log.read_text())["facts"]["clock"] for log in it.folder.glob("*/log.json")}
+        assert asked == {"cloud_typical", "ideal"}
+        said = complaint(program("eval.bench", *about, f"agent.url={it.url}", f"hydra.run.dir={tmp_path}/live"))
+    assert "clock=cloud_typical goes with mode=lockstep" in said and "latency@clocks.live=live" in said
