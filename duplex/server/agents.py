@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, TypeAlias
 
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
@@ -87,7 +88,10 @@ class Agents:
             config.agent[name] = value
         if clock:
             config.worker, config.latency = self.charged, self.clocks[clock]
-        agent: Participant = built(config.agent)
+        try:
+            agent: Participant = built(config.agent)
+        except InstantiationException as error:  # which only says where; its cause says what is wrong
+            raise error.__cause__ or error from None
         warm_up(agent)
         return agent
 
