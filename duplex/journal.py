@@ -1,8 +1,9 @@
 """A conversation written to disk as it is held, so that a killed process loses less than a frame.
 
 For live calls, which last as long as they please: nothing of them is kept in memory. `audio.wav` is whole after every
-frame; words, events and times stand line by line in `journal.jsonl`, from which the log of a recording is made when the
-call is over, or by `recover` when nobody was there to finish it. Simulated conversations are `duplex.recording`'s.
+frame; words and events stand line by line in `journal.jsonl`, the times of frames in `times.f64`, which takes no parsing: an
+hour of a call that is over must not keep other calls waiting. From both the log of a recording is made when the call is
+over, or by `recover` when nobody was there to finish it. Simulated conversations are `duplex.recording`'s.
 """
 
 import json
@@ -21,6 +22,7 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame
 from duplex.recording import FULL_SCALE, PARTIES, Recording, event_as_json, save_beside, second_clock, timed, writable
 
 NAME: Final = "journal.jsonl"
+TIMES: Final = "times.f64"  # of each frame: when the user's and the agent's came (NaN: nobody knows), and the agent's step
 SAMPLE_BYTES: Final = 2 * len(PARTIES)
 FRAME_BYTES: Final = FRAME_SAMPLES * SAMPLE_BYTES
 HEADER: Final = struct.Struct("<4sI8sIHHIIHH4sI")  # of a WAV file: RIFF, and its chunks "fmt " and "data"
@@ -46,6 +48,7 @@ class Journal:
             self.sound = (folder / "audio.wav").open("wb", buffering=0)
             self.sound.write(header(0))
             self.lines = (folder / NAME).open("wb", buffering=0)
+            self.times = (folder / TIMES).open("wb", buffering=0)
             self.note({"facts": facts})
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
@@ -54,18 +57,21 @@ class Journal:
     def write_all(self, frames: Sequence[tuple[Frame, Frame, float]]) -> None:
         """Several at once, which takes no more calls of the system than one."""
         lines, sounds = [], []
-        for number, (from_user, from_agent, step_seconds) in enumerate(frames, self.num_frames):
-            line: dict[str, Any] = {"at": [from_user.at, from_agent.at], "step_seconds": round(step_seconds, 6)}
+        for number, (from_user, from_agent, _) in enumerate(frames, self.num_frames):
+            line: dict[str, Any] = {}
             for party, frame in zip(PARTIES, (from_user, from_agent), strict=True):
                 words, events = timed(frame, number * FRAME_SECONDS)
                 if words or events:
                     line[party] = [words, [event_as_json(event) for event in events]]
-            lines.append(line)
+            if line:
+                lines.append(line)
             sounds.append(np.stack([from_user.samples, from_agent.samples], axis=1))
         with writable(self.folder):
             append(self.sound, np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2").tobytes())
             os.pwrite(self.sound.fileno(), header(self.num_frames + len(frames)), 0)
-            self.note(*lines)
+            append(self.times, np.array([(user.at, agent.at, seconds) for user, agent, seconds in frames], "<f8").tobytes())
+            if lines:
+                self.note(*lines)
         self.num_frames += len(frames)
 
     def tell(self, facts: Mapping[str, Any]) -> None:
@@ -80,6 +86,7 @@ class Journal:
         with writable(self.folder):
             self.sound.close()
             self.lines.close()
+            self.times.close()
             complete(self.folder, ended_by, failure)
 
 
@@ -118,17 +125,17 @@ def complete(folder: Path, ended_by: str, failure: str | None) -> None:
     facts: dict[str, Any] = {}
     for line in lines:
         facts |= line.get("facts", {})
-    frames = [line for line in lines if "at" in line]
-    told = [[line[party] for line in frames if party in line] for party in PARTIES]
+    told = [[line[party] for line in lines if party in line] for party in PARTIES]
     user_words, agent_words = (tuple(Word(*word) for words, _ in of for word in words) for of in told)
     user_events, agent_events = (tuple(Event(**event) for _, events in of for event in events) for of in told)
     with wave.open(str(folder / "audio.wav"), "rb") as sound:
         length = np.broadcast_to(np.float32(0.0), (len(PARTIES), sound.getnframes()))  # all that the log wants of it
+    times = read_times(folder / TIMES)
     save_beside(Recording(
         length, (user_words, agent_words), (user_events, agent_events), facts, ended_by, failure,
-        np.array([line["step_seconds"] for line in frames], np.float32),
-        second_clock([(line["at"][0], line["at"][1]) for line in frames])), folder)
+        times[:, 2].astype(np.float32), second_clock(times[:, :2].tolist())), folder)
     (folder / NAME).unlink()
+    (folder / TIMES).unlink()
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -142,6 +149,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             raise ValueError(f"{path} is damaged in line {number}: {error}; delete its folder to go on without this "
                              "call") from error
     return lines
+
+
+def read_times(path: Path) -> np.ndarray:
+    """(num_frames, 3) float64, without one that was cut off in the middle."""
+    numbers = np.fromfile(path, "<f8")
+    return numbers[:len(numbers) // 3 * 3].reshape(-1, 3)
 
 
 def whole_frames(path: Path) -> None:

@@ -115,7 +115,8 @@ def load(clients: int, options: argparse.Namespace, console: Console) -> dict[st
         counts = [len(range(first, clients, options.processes)) for first in range(options.processes)]
         work = [pool.submit(calls, url, count, options.minutes, options.pcm, seed) for seed, count in enumerate(counts)]
         samples = watched(work, program, f"{clients} clients", options.minutes, console)
-        return summary([call for one in work for call in one.result()], samples)
+        talking = samples[samples[:, 0] <= 60.0 * options.minutes]  # and nobody is about to leave
+        return summary([call for one in work for call in one.result()], talking)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
     kept = journal(tmp_path)
     hold(user(), Echo(), kept, Prompt(), 0, 0.8)
     path = tmp_path / NAME
-    path.write_bytes(path.read_bytes().replace(b'"at"', b"at", 1))
+    path.write_bytes(path.read_bytes().replace(b'"user"', b"user", 1))
     with pytest.raises(ValueError, match=r"journal.jsonl is damaged in line 2.*delete its folder"):
         recover(tmp_path)
 
