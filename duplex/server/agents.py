@@ -48,7 +48,7 @@ class Agents:
         self.clocks = clocks
         self.charged = charged
         self.lock = Lock()  # copying a config takes it apart for a moment, and a model is loaded by the first who needs it
-        self.idle: dict[Key, list[Participant]] = {}
+        self.idle: list[tuple[Key, Participant]] = []  # whoever was released last is the last
         self.voices: list[str] = []  # names that a client may wish for
 
     def warm_up(self) -> None:
@@ -71,14 +71,16 @@ class Agents:
         applied = {name: value for name, value in wishes.settings.items() if name in self.config.agent}
         key = tuple(sorted(applied.items())), (clock or "ideal") if wishes.lockstep else ""
         with self.lock:
-            waiting = self.idle.get(key, [])
-            return Hired(waiting.pop() if waiting else self.made(*key), applied, key)
+            for place, (its_key, agent) in enumerate(self.idle):
+                if its_key == key:
+                    del self.idle[place]
+                    return Hired(agent, applied, key)
+            return Hired(self.made(*key), applied, key)
 
     def release(self, hired: Hired) -> None:
         """The conversation is over; whoever comes next resets the agent."""
         with self.lock:
-            if sum(map(len, self.idle.values())) < MOST_IDLE:
-                self.idle.setdefault(hired.key, []).append(hired.agent)
+            self.idle = [*self.idle, (hired.key, hired.agent)][-MOST_IDLE:]
 
     def made(self, settings: tuple[tuple[str, object], ...], clock: str) -> Participant:
         """A new agent; `clock` "" for a live one."""
