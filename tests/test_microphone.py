@@ -114,7 +114,7 @@ def test_the_delay_after_a_slow_agent_is_the_delay_before(card: SoundCard, tmp_p
         (asked, _), (answered, likeness) = place(said, microphone), place(said, speaker)
         assert likeness > 0.4
         delays.append(answered - asked)
-    assert abs(delays[1] - delays[0]) < FRAME_SECONDS
+    assert abs(delays[1] - delays[0]) < 1.5 * FRAME_SECONDS  # where the card takes frames in pairs, one more waits
     counted = recording.facts["tally"]["user"]
     assert counted["late"] >= 8 and counted["dropped_user"] > 0 and counted["dropped_agent"] > 0
 

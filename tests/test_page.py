@@ -136,9 +136,9 @@ def test_the_microphone_reaches_the_agent_and_the_agent_is_heard(tmp_path: Path)
 @needs_chromium
 def test_frames_that_came_too_late_for_the_server_are_left_out_of_the_recording_too(tmp_path: Path) -> None:
     microphone = murmur(tmp_path, (1.0, 8.0))
-    stalls = ("agent.slow_frames=[25,45]", "agent.slow_seconds=0.2")
+    stalls = ("agent.slow_frames=[25,40]", "agent.slow_seconds=0.2")
     with called(tmp_path, *GREETS, *(f"+{one}" for one in stalls), microphone=microphone) as (it, page):
-        talk(page, it, seconds=5.0)
+        talk(page, it, seconds=7.0)
         assert float(page.text("#dropped").split()[0]) > 0.3 and float(page.text("#starved").split()[0]) > 0.3
         assert float(page.text("#round-trip").split()[0]) < 100.0
         hang_up(page)

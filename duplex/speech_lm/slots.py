@@ -85,6 +85,8 @@ class Slots:
                 self.free.append(row)
             raise
         with self.lock:
+            if self.period is not None and not self.seats:  # no tick before: whoever comes first waits as long for the others
+                self.deadline = perf_counter() + self.period
             self.seats[row] = seat = Seat(self, row)
         return seat
 
