@@ -15,6 +15,7 @@ from rich.text import Text
 
 from duplex import programs
 from duplex.live.checks import Finding, Verdict, expected, gpu, microphone_level, server, sound_card, weights
+from duplex.remote.address import Access
 
 STYLES = {Verdict.FINE: "green", Verdict.MIND: "yellow", Verdict.BAD: "red", Verdict.UNKNOWN: "dim"}
 WIDTH = max(len(verdict.value) for verdict in Verdict)
@@ -25,7 +26,7 @@ class Settings:
     """The settings in configs/doctor.yaml."""
 
     server: str | None
-    token: str | None
+    verify: bool | str
     input: int | str | None
     output: int | str | None
     seconds: float
@@ -50,7 +51,7 @@ def examine(settings: Settings, console: Console) -> list[Finding]:
     findings.append(show(console, gpu()))
     findings += [show(console, weights(repo)) for repo in settings.repos]
     if settings.server is not None:
-        findings += [show(console, finding) for finding in server(settings.server, settings.token)]
+        findings += [show(console, finding) for finding in server(settings.server, Access(settings.verify))]
     if any(finding.seconds is not None for finding in findings):
         findings.append(show(console, expected(findings)))
     return findings

@@ -1,7 +1,7 @@
-"""A conversation written to disk as it is held, so that a killed process loses less than a frame.
+"""A conversation written to disk as it is held, so that a killed process loses next to nothing.
 
 For live calls, which last as long as they please: nothing of them is kept in memory. `audio.wav` is whole after every
-frame; words and events stand line by line in `journal.jsonl`, the times of frames in `times.f64`, which takes no parsing: an
+write; words and events stand line by line in `journal.jsonl`, the times of frames in `times.f64`, which takes no parsing: an
 hour of a call that is over must not keep other calls waiting. From both the log of a recording is made when the call is
 over, or by `recover` when nobody was there to finish it. Simulated conversations are `duplex.recording`'s.
 """
@@ -12,7 +12,7 @@ import struct
 import wave
 from collections.abc import Mapping, Sequence
 from errno import ENOSPC
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,8 +47,9 @@ class Journal:
             # Unbuffered: what has been written stays when this process is killed.
             self.sound = (folder / "audio.wav").open("wb", buffering=0)
             self.sound.write(header(0))
-            self.lines = (folder / NAME).open("wb", buffering=0)
             self.times = (folder / TIMES).open("wb", buffering=0)
+            self.lines = (folder / NAME).open("wb", buffering=0)  # the last: what has it can be recovered
+            locked(self.lines)
             self.note({"facts": facts})
 
     def write(self, from_user: Frame, from_agent: Frame, step_seconds: float) -> None:
@@ -68,7 +69,9 @@ class Journal:
             sounds.append(np.stack([from_user.samples, from_agent.samples], axis=1))
         with writable(self.folder):
             append(self.sound, np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2").tobytes())
-            os.pwrite(self.sound.fileno(), header(self.num_frames + len(frames)), 0)
+            self.sound.seek(0)
+            self.sound.write(header(self.num_frames + len(frames)))
+            self.sound.seek(0, os.SEEK_END)
             append(self.times, np.array([(user.at, agent.at, seconds) for user, agent, seconds in frames], "<f8").tobytes())
             if lines:
                 self.note(*lines)
@@ -85,9 +88,10 @@ class Journal:
         """Makes the recording whole: `duplex.recording.load` reads it."""
         with writable(self.folder):
             self.sound.close()
-            self.lines.close()
             self.times.close()
-            complete(self.folder, ended_by, failure)
+            complete(self.folder, ended_by, failure)  # while it is locked
+            self.lines.close()
+            remove(self.folder)
 
 
 def append(file: FileIO, data: bytes) -> None:
@@ -100,27 +104,47 @@ def append(file: FileIO, data: bytes) -> None:
 
 
 def recover(folder: Path) -> bool:
-    """Makes a recording of a call whose process was killed; false where there is nothing to recover.
+    """Makes a recording of a call whose process was killed; false where there is nothing to recover, or nobody was killed.
 
     Raises:
         ValueError: the journal is damaged before its last line.
     """
     if (folder / "log.json").is_file() or not (folder / NAME).is_file():
         return False
-    whole_frames(folder / "audio.wav")
-    complete(folder, "failure", CUT_OFF)
+    with (folder / NAME).open("rb") as lines:
+        if not locked(lines):  # the call is being held
+            return False
+        whole_frames(folder / "audio.wav")
+        complete(folder, "failure", CUT_OFF)
+    remove(folder)
+    return True
+
+
+def locked(file: FileIO | BufferedReader) -> bool:
+    """Locks a file for as long as it is open, as its process's; false if another has it.
+
+    Where there are no such locks, on Windows, nobody ever has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
 
 
 def recordings(path: Path) -> list[Path]:
-    """The folders of all recordings at or below `path`, in order, those of killed processes recovered."""
+    """The folders of all recordings at or below `path`, in order, those of killed processes recovered, none in progress."""
     for journal in path.glob(f"**/{NAME}"):
         recover(journal.parent)
     return sorted(log.parent for log in path.glob("**/log.json"))
 
 
 def complete(folder: Path, ended_by: str, failure: str | None) -> None:
-    """Turns a journal into what stands beside the sound, and removes it."""
+    """Turns a journal into what stands beside the sound."""
     lines = read_lines(folder / NAME)
     facts: dict[str, Any] = {}
     for line in lines:
@@ -134,8 +158,12 @@ def complete(folder: Path, ended_by: str, failure: str | None) -> None:
     save_beside(Recording(
         length, (user_words, agent_words), (user_events, agent_events), facts, ended_by, failure,
         times[:, 2].astype(np.float32), second_clock(times[:, :2].tolist())), folder)
-    (folder / NAME).unlink()
-    (folder / TIMES).unlink()
+
+
+def remove(folder: Path) -> None:
+    """Removes a journal that has become a recording."""
+    for name in (NAME, TIMES):
+        (folder / name).unlink()
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def talk(config: DictConfig, run: Path, console: Console) -> Ended:
             ended_by, failure = hold(hang_up, agent, keeps, prompt, settings.seed, settings.max_seconds, watch)
     except KeyboardInterrupt:
         keeps.finish("user")
-        raise programs.Stopped(f"stopped before anybody spoke; {folder} holds what there is") from None
+        raise programs.Stopped(f"stopped; {folder} holds what was said") from None
     ended = Ended(folder, keeps.num_frames * FRAME_SECONDS, ended_by, None if failure is None else complaint(failure))
     keeps.finish(ended.ended_by, ended.failure)
     console.print(f"{ended.seconds:.2f} s, {ENDED.get(ended.ended_by, 'failed')}; the recording is in {folder}",

@@ -28,7 +28,8 @@ STYLES: Final = ("cyan", "magenta")
 HOP_SECONDS: Final = HOP_SAMPLES / SAMPLE_RATE
 COUNTED_EVERY: Final = 12  # frames, a second
 COUNTED: Final = {  # in what words, and which counts of a tally together
-    "xruns": ("xruns_input", "xruns_output"), "late": ("late",), "dropped": ("dropped_user", "dropped_agent")}
+    "xruns": ("xruns_input", "xruns_output"), "late": ("late",), "dropped": ("dropped_user", "dropped_agent"),
+    "starved": ("starved",)}
 
 
 class Party:

@@ -23,6 +23,8 @@ def test_what_was_said_is_on_disk_within_a_round_and_in_order(tmp_path: Path) ->
         kept.write(frame(number), frame(-number), 0.001)
         time.sleep(0.002)
     time.sleep(0.2)
+    for file in (kept.journal.sound, kept.journal.times, kept.journal.lines):
+        file.close()
     assert recover(tmp_path)  # as if the process had been killed now
     np.testing.assert_allclose(load(tmp_path).audio[:, ::FRAME_SAMPLES], [np.arange(40) / 1000, -np.arange(40) / 1000], atol=2e-5)
     disk.close()

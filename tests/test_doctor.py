@@ -49,34 +49,35 @@ def test_a_server_is_reached_timed_and_compared_with_our_clock(tmp_path: Path) -
             socket.send(message(Kind.AUDIO, frame_bytes(SILENCE.samples)))
             for _ in range(3):
                 socket.recv(timeout=5)
-            reached, round_trip, clock = server(it.url, None)
+            reached, round_trip, clock = server(it.url)
         assert reached.verdict is Verdict.FINE and reached.found.endswith("with agent, 1 of 2 places taken")
         assert round_trip.verdict is Verdict.FINE and round_trip.seconds is not None and 0.0 < round_trip.seconds < 0.5
         assert clock.verdict is Verdict.FINE and "ms" in clock.found  # the same machine has the same clock
         assert abs(asked(it.url).clock_offset or 9.0) < 0.2
 
 
-def test_a_full_server_and_one_that_asks_for_a_token_say_so(tmp_path: Path) -> None:
+def test_a_full_server_and_one_that_asks_for_a_token_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(tmp_path, "agent=echo", doors=Doors("secret", places=1)) as it:
-        [finding] = server(it.url, None)
+        [finding] = server(it.url)
         assert finding.verdict is Verdict.BAD and "export DUPLEX_TOKEN" in finding.found
         with connect(it.url + "?token=secret") as socket:
             socket.recv(timeout=5)
-            reached, *_ = server(it.url, "secret")
+            monkeypatch.setenv("DUPLEX_TOKEN", "secret")
+            reached, *_ = server(it.url)
         assert reached.verdict is Verdict.MIND and reached.mend.startswith("no place is free")
 
 
 @pytest.mark.parametrize("status, body", [(404, b"not here"), (200, b"<html>"), (200, json.dumps([1]).encode())])
 def test_a_server_that_is_not_ours_is_reached_all_the_same(status: int, body: bytes) -> None:
     with answering(status, body) as url:
-        reached, round_trip = server(url, None)
+        reached, round_trip = server(url)
     assert "is not duplex-serve" in reached.found and round_trip.seconds is not None
 
 
 def test_nobody_at_home_is_said_with_a_mend() -> None:
-    [finding] = server("ws://127.0.0.1:9", None)
+    [finding] = server("ws://127.0.0.1:9")
     assert finding.verdict is Verdict.BAD and "tunnel" in finding.mend
-    [finding] = server("ftp://box", None)
+    [finding] = server("ftp://box")
     assert "ws://host:port" in finding.found
 
 

@@ -37,7 +37,7 @@ FLOOR_0: Final = (
     "duplex.remote.traffic",
     "duplex.remote.fragments",
     "duplex.remote.state",
-    "duplex.server.wishes",
+    "duplex.wire.wishes",
     "duplex.server.visitor",
     "duplex.server.disk",
     "duplex.speech_lm.text",

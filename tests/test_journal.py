@@ -10,7 +10,7 @@ from says import Says, bursts
 from duplex.agents.simple import Echo, Responder
 from duplex.conversation import Prompt, converse, hold
 from duplex.frame import FRAME_SAMPLES, Event, Frame, Word
-from duplex.journal import CUT_OFF, NAME, Journal, recover
+from duplex.journal import CUT_OFF, NAME, Journal, recordings, recover
 from duplex.recording import load, save
 
 
@@ -31,6 +31,12 @@ def test_a_call_on_disk_is_the_one_in_memory(tmp_path: Path) -> None:
     assert not (tmp_path / "disk" / NAME).exists()
 
 
+def killed(kept: Journal) -> None:
+    """What becomes of the files of a process that is no more."""
+    for file in (kept.sound, kept.times, kept.lines):
+        file.close()
+
+
 def test_the_sound_is_whole_after_every_frame(tmp_path: Path) -> None:
     import wave
     kept = journal(tmp_path)
@@ -43,6 +49,7 @@ def test_the_sound_is_whole_after_every_frame(tmp_path: Path) -> None:
 def test_a_call_that_was_killed_is_recovered(tmp_path: Path) -> None:
     kept = journal(tmp_path)
     hold(user(), Echo(), kept, Prompt(), 0, 2.0)
+    killed(kept)
     with (tmp_path / "audio.wav").open("ab") as sound, (tmp_path / NAME).open("ab") as lines:  # in the middle of a frame
         sound.write(b"\x01\x02\x03")
         lines.write(b'{"at": [nu')
@@ -55,12 +62,22 @@ def test_a_call_that_was_killed_is_recovered(tmp_path: Path) -> None:
     assert len(recording.step_seconds) == 25 and recording.facts["scenario"] == "call"
 
 
+def test_a_call_that_is_being_held_is_left_alone(tmp_path: Path) -> None:
+    kept = journal(tmp_path)
+    hold(user(), Echo(), kept, Prompt(), 0, 0.8)
+    assert not recover(tmp_path) and recordings(tmp_path) == []
+    kept.write(Frame(np.zeros(FRAME_SAMPLES, np.float32)), Frame(np.zeros(FRAME_SAMPLES, np.float32)), 0.0)
+    kept.finish("user")
+    assert recordings(tmp_path) == [tmp_path] and load(tmp_path).seconds == pytest.approx(0.88)
+
+
 def test_a_header_that_was_not_patched_is_set_right(tmp_path: Path) -> None:
     kept = journal(tmp_path)
     hold(user(), Echo(), kept, Prompt(), 0, 0.8)
     with (tmp_path / "audio.wav").open("r+b") as sound:
         sound.seek(40)
         sound.write(bytes(4))
+    killed(kept)
     recover(tmp_path)
     assert load(tmp_path).seconds == pytest.approx(0.8)
 
@@ -79,6 +96,7 @@ def test_what_is_known_at_the_end_is_kept(tmp_path: Path) -> None:
 def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
     kept = journal(tmp_path)
     hold(user(), Echo(), kept, Prompt(), 0, 0.8)
+    killed(kept)
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes().replace(b'"user"', b"user", 1))
     with pytest.raises(ValueError, match=r"journal.jsonl is damaged in line 2.*delete its folder"):

@@ -1,6 +1,7 @@
 """A live call to an agent elsewhere: whose first frame it is, what is late, and what breaks."""
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -26,12 +27,14 @@ from duplex.wire.messages import Kind, frame_bytes, message  # noqa: E402
 
 def test_our_server_speaks_first_and_kyutais_hears_silence_first() -> None:
     heard: list[bytes] = []
+    left = threading.Event()
 
     def listen(socket: ServerConnection) -> None:
         socket.send(message(Kind.HANDSHAKE))
         socket.send(message(Kind.AUDIO, frame_bytes(TONE.samples)))
         for data in socket:
             heard.append(bytes(data))  # type: ignore[arg-type]
+        left.set()
 
     with scripted(listen) as url:
         agent = Remote(url, buffer=0)
@@ -41,7 +44,7 @@ def test_our_server_speaks_first_and_kyutais_hears_silence_first() -> None:
         assert first is not None and np.array_equal(first.samples, TONE.samples) and first.at is not None
         agent.step(TONE)
         agent.leave()
-        assert [data[0] for data in heard] == [Kind.METADATA, Kind.AUDIO]
+        assert left.wait(5.0) and [data[0] for data in heard] == [Kind.METADATA, Kind.AUDIO]
         assert heard[1][1:] == frame_bytes(TONE.samples)
 
 

@@ -253,6 +253,15 @@ def test_pages_from_elsewhere_and_strangers_stay_outside(tmp_path: Path) -> None
             assert eventually(lambda: not it.server.taken)
 
 
+@pytest.mark.parametrize("doors, origin, host, known", [
+    (Doors(), "http://localhost:5173", "127.0.0.1:8998", True), (Doors(), "https://evil.example", "localhost:8998", False),
+    (Doors(), "http://evil.example:8998", "evil.example:8998", False),  # a name that was made to mean this machine
+    (Doors("secret"), "https://gpu.example", "gpu.example", True), (Doors("secret"), "http://localhost:1", "gpu.example", False),
+    (Doors(origins=("https://lab.example",)), "https://lab.example", "localhost:8998", True)])
+def test_who_serves_a_page_that_may_connect(doors: Doors, origin: str, host: str, known: bool) -> None:
+    assert doors.knows(origin, host) == known
+
+
 def test_the_state_of_a_server_is_known(tmp_path: Path) -> None:
     with serving(tmp_path, "agent=echo", doors=Doors("secret", places=3)) as it:
         asked = Request(f"http://{it.host_port}/api/state", headers={"Authorization": "Bearer secret"})

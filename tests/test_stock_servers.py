@@ -105,7 +105,7 @@ def test_the_unmodified_moshi_server_talks_to_us(
     for there in recordings:
         tally = there.facts["tally"]["agent"]
         assert np.abs(there.audio[AGENT, FRAME_SAMPLES * 10:]).max() > 0.1
-        assert len(there.words[AGENT]) > 3 and sum(event.kind == "text" for event in there.events[AGENT]) > 10
+        assert len(there.words[AGENT]) > 3 and sum(event.kind == "text_token" for event in there.events[AGENT]) > 10
         assert all(word.end > word.start >= 0.0 for word in there.words[AGENT])
         assert tally["reconnects"] == 0 and tally["sent_packets"] in (49, 50)  # the silence before the call and 49 of the user
         assert there.facts["agent"] == {"url": f"{it.url}/api/chat", "dialect": "moshi", "mode": "live"}

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duplex.frame import FRAME_SAMPLES, Event, Frame, Word
-from duplex.server.wishes import wished
 from duplex.wire.messages import Kind, about, frame_bytes, frame_of, frame_samples, json_object, message, opened
 from duplex.wire.ogg import HEADER, Pages, Reader, checksum, headers
+from duplex.wire.wishes import wished
 
 SOUND = np.linspace(-1.0, 1.0, FRAME_SAMPLES, dtype=np.float32)
 

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from duplex.conversation import Prompt
 from duplex.frame import SILENCE, Event, Frame
+from duplex.remote.address import Access, shown, websocket_url
 from duplex.remote.call import Arrival, Call, HungUp, Lost
-from duplex.remote.connection import Access, shown, websocket_url
 from duplex.remote.dialect import DIALECTS, Asks, DialectName
 from duplex.remote.fragments import Fragments
 from duplex.remote.jitter import JitterBuffer
@@ -40,7 +40,6 @@ class Remote:
         clock: in lockstep, the server's latency profile that its work is charged by; None takes no time.
         voice, role, temperature, top_k, text_temperature, text_top_k: of the agent; None leaves it to the server. `role` is
             for calls that bring no prompt.
-        token: None takes the environment's DUPLEX_TOKEN, if there is one.
         verify: a wss:// server's certificate is checked; or a PEM file with the certificate.
         ssh: the machine on which `url` can be reached; a tunnel is opened for each conversation.
         places: conversations at a time of each url, counted among the processes of this machine; None is 1, or as many as
@@ -64,7 +63,6 @@ class Remote:
         top_k: int | None = None,
         text_temperature: float | None = None,
         text_top_k: int | None = None,
-        token: str | None = None,
         verify: bool | str = True,
         ssh: str | None = None,
         places: int | None = None,
@@ -83,7 +81,7 @@ class Remote:
             "voice": voice, "temperature": temperature, "top_k": top_k, "text_temperature": text_temperature,
             "text_top_k": text_top_k}.items() if value is not None}
         places = places if places is not None or self.dialect.counts_callers else 1
-        self.reach = Reach(urls, self.dialect, Access(token, verify), places, ssh, patience)
+        self.reach = Reach(urls, self.dialect, Access(verify), places, ssh, patience)
         self.switchboard = Switchboard(self.reach)
         called = [shown(one) for one in urls]
         self.facts: Mapping[str, Any] = {"url": called[0] if len(called) == 1 else called, "dialect": dialect, "mode": mode}

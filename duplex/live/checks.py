@@ -15,10 +15,11 @@ import numpy as np
 
 from duplex.frame import FRAME_SECONDS
 from duplex.live.devices import chosen, rate_of, sounddevice
+from duplex.remote.address import CHECKED, Access
 from duplex.remote.state import State, asked
 
 ROUNDS: Final = 20  # of asking a server for its state
-BROWSER_SECONDS: Final = FRAME_SECONDS  # of the jitter buffer at our end
+BUFFER_SECONDS: Final = FRAME_SECONDS  # that `agent=remote` keeps waiting
 QUIET, LOUD = -60.0, -6.0  # dB full scale: below, a microphone is muted; above, it clips when somebody laughs
 FAR_SECONDS: Final = 0.15  # of round trip, which a conversation feels
 JITTERY_SECONDS: Final = 0.06
@@ -61,7 +62,7 @@ def sound_card(input_device: int | str | None, output_device: int | str | None) 
         return Finding(about, Verdict.BAD, what, mend or "duplex-talk --list-devices shows what there is")
     delay = FRAME_SECONDS + microphone.latencies[0] + speaker.latencies[1]
     return Finding(about, Verdict.FINE, f"{microphone.name} and {speaker.name} at {rate} Hz, which promise {delay:.2f} s both "
-                   "ways", "duplex-talk --calibrate measures it" if rate else "", delay)
+                   "ways", "duplex-talk --calibrate measures it", delay)
 
 
 def microphone_level(input_device: int | str | None, seconds: float) -> Finding:
@@ -72,8 +73,6 @@ def microphone_level(input_device: int | str | None, seconds: float) -> Finding:
         rate = round(device.rate)
         heard: np.ndarray = sounddevice().rec(round(seconds * rate), rate, 1, "float32", device=device.index)
         sounddevice().wait()
-    except (ImportError, ValueError, OSError) as error:
-        return Finding(about, Verdict.BAD, f"cannot be opened: {error}", "close other programs that hold it")
     except Exception as error:  # PortAudioError is no OSError, and its class is known only where PortAudio is
         return Finding(about, Verdict.BAD, f"cannot be opened: {error}", "close other programs that hold it")
     level, peak = (20.0 * float(np.log10(max(number, 1e-9))) for number in (
@@ -128,12 +127,12 @@ def weights(repo: str) -> Finding:
     return Finding(about, Verdict.FINE, "not here yet; the licence gate is open, and they come with the first call")
 
 
-def server(url: str, token: str | None) -> Iterator[Finding]:
+def server(url: str, access: Access = CHECKED) -> Iterator[Finding]:
     """Whether a server answers, has a place, how far away it is, and what time it has."""
     states: list[State] = []
     try:
         for _ in range(ROUNDS):
-            states.append(asked(url, token))
+            states.append(asked(url, access))
             sleep(0.02)
     except (OSError, ValueError) as error:
         yield Finding("server", Verdict.BAD, f"{url}: {error}", "is duplex-serve running there, and the tunnel open "
@@ -162,8 +161,8 @@ def expected(findings: list[Finding]) -> Finding:
     added = [(finding.about, finding.seconds) for finding in findings if finding.seconds is not None]
     total = FRAME_SECONDS + sum(seconds for _, seconds in added)
     buffered = any(about == "round trip" for about, _ in added)
-    parts = [("a frame", FRAME_SECONDS), *added, *([("the jitter buffer", BROWSER_SECONDS)] if buffered else [])]
-    total += BROWSER_SECONDS if buffered else 0.0
+    parts = [("a frame", FRAME_SECONDS), *added, *([("the jitter buffer", BUFFER_SECONDS)] if buffered else [])]
+    total += BUFFER_SECONDS if buffered else 0.0
     return Finding("latency to expect", Verdict.FINE if total < 0.4 else Verdict.MIND,
                    f"{total:.2f} s on top of the agent's own: " + ", ".join(
                        f"{about} {seconds:.2f}" for about, seconds in parts),

@@ -1,7 +1,8 @@
 """You at a microphone and a loudspeaker, as a participant: one full-duplex stream of 80 ms blocks, which keeps the time.
 
-The sound card's thread copies and counts and nothing else; rates are converted in the conversation's. Sound that comes
-too late is dropped and counted, never queued: the delay at the end of a call is the delay at its start.
+The sound card's thread copies and counts and nothing else; rates are converted in the conversation's. Sound that goes on
+waiting is dropped and counted: the delay at the end of a call is that of its start, or a frame more where the card takes
+frames in pairs.
 """
 
 import logging
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     import sounddevice as portaudio
 
 START_SECONDS: Final = 10.0  # sound servers take up to 2 s to start
-WAITING_FRAMES: Final = 2
-STANDING_CALLBACKS: Final = 8  # 0.64 s
+WAITING_FRAMES: Final = 2  # of the agent
+STANDING_CALLBACKS: Final = 8  # 0.64 s, in each of which a frame was left waiting: the card takes no pairs any more
 STOPPED_SECONDS: Final = 2.0  # without a block: somebody pulled the plug
 SETTLING_BLOCKS: Final = 12  # 1 s, in which sound servers stutter
 WAITING_BLOCKS: Final = 2  # of the microphone; sound servers bring them in pairs

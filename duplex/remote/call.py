@@ -13,7 +13,8 @@ import numpy as np
 from websockets.frames import CloseCode
 
 from duplex.frame import Frame
-from duplex.remote.connection import Access, Connection, asking, shown
+from duplex.remote.address import Access, asking, shown
+from duplex.remote.connection import Connection
 from duplex.remote.dialect import Asks, Dialect, unapplied
 from duplex.remote.traffic import Traffic
 from duplex.wire.messages import Kind, about, json_object, message, opened

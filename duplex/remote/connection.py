@@ -5,25 +5,24 @@ message is one frame sent.
 """
 
 import logging
-import os
 import socket as sockets
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread
 from time import perf_counter
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection, connect
 
+from duplex.remote.address import TOKEN, Access, shown
 from duplex.remote.traffic import Traffic
-from duplex.wire.messages import MOST_BYTES, PATH, Kind
+from duplex.wire.messages import MOST_BYTES, Kind
 
 log = logging.getLogger(__name__)
 
@@ -31,38 +30,11 @@ PING_EVERY: Final = 1.0  # seconds
 PONG_PATIENCE: Final = 10.0  # seconds, after which nobody is there
 CLOSE_PATIENCE: Final = 1.0
 MOST_UNSENT: Final = 25  # messages, 2 s: what the network does not take is dropped before it is encoded
-TOKEN: Final = "DUPLEX_TOKEN"  # environment variable
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
-@dataclass(frozen=True)
-class Access:
-    """What it takes to be let in.
-
-    Attributes:
-        token: None for the one in the environment, or none.
-        verify: the server's certificate is checked; or a PEM file that has the certificate itself.
-    """
-
-    token: str | None = None
-    verify: bool | str = True
-
-    @property
-    def headers(self) -> dict[str, str]:
-        token = self.token or os.environ.get(TOKEN)
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def tls(self, url: str) -> ssl.SSLContext | None:
-        if not url.startswith("wss:"):
-            return None
-        context = ssl.create_default_context(cafile=self.verify if isinstance(self.verify, str) else None)
-        if self.verify is False:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
-
-
 class Connection:
-    """An open websocket; see `duplex.server.visitor.Line`.
+    """An open websocket; see `duplex.wire.messages.Line`.
 
     Args:
         url: of the websocket, with its query.
@@ -200,28 +172,3 @@ def told_plainly(url: str) -> Iterator[None]:
         raise ConnectionError(f"{where} does not answer as a websocket does: {error}") from error
     except OSError as error:
         raise ConnectionError(f"nobody answers at {where}: {error.strerror or error or type(error).__name__}") from error
-
-
-def shown(url: str) -> str:
-    """`url` without what only its owner should know: query, user and password."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def asking(url: str, query: dict[str, str]) -> str:
-    """`url` with more in its query."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **query})))
-
-
-def websocket_url(url: str) -> str:
-    """The url of the conversations of a server that is named as people name servers.
-
-    Raises:
-        ValueError: it names none.
-    """
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in ("ws", "wss") or not parts.hostname:
-        raise ValueError(f"a server is ws://host:port or wss://host:port, not {shown(url)!r}")
-    return urlunsplit(parts._replace(scheme=scheme, path=parts.path if parts.path.strip("/") else PATH))

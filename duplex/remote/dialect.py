@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from typing import Final, Literal, Protocol, TypeAlias
 
 from duplex.conversation import Prompt
-from duplex.server.visitor import Coder, Opus, Samples
-from duplex.server.wishes import SETTINGS
+from duplex.wire.coders import Coder, coder
 from duplex.wire.messages import Kind, message
+from duplex.wire.wishes import SETTINGS
 
 Setting: TypeAlias = str | int | float
 DialectName: TypeAlias = Literal["duplex", "moshi", "personaplex"]
@@ -81,7 +81,7 @@ class OwnServer:
         return message(Kind.METADATA, json.dumps(told, default=dict))
 
     def coder(self) -> Coder:
-        return Samples()
+        return coder(pcm=True)
 
     def complaint(self, asks: Asks) -> str | None:
         return None  # it says what it applied, see `unapplied`
@@ -103,7 +103,7 @@ class MoshiServer:
         return None
 
     def coder(self) -> Coder:
-        return Opus()
+        return coder(pcm=False)
 
     def complaint(self, asks: Asks) -> str | None:
         wanted = ["role"] if asks.prompt.text else []
@@ -124,7 +124,7 @@ class PersonaPlexServer:
         return None  # it throws away what comes before the handshake, and the beginning of an Opus stream with it
 
     def coder(self) -> Coder:
-        return Opus()
+        return coder(pcm=False)
 
     def complaint(self, asks: Asks) -> str | None:
         wanted = [name for name in asks.settings if name != "voice"]

@@ -33,7 +33,7 @@ class Fragment:
 
 
 class Fragments:
-    """Words and an event "text" for each fragment, in seconds from the first sample that each reading begins with."""
+    """Words and an event "text_token" for each fragment, in seconds from the first sample that each reading begins with."""
 
     def __init__(self) -> None:
         self.fragment = Fragment()
@@ -45,7 +45,7 @@ class Fragments:
         frame = self.last = max(0, num_samples // FRAME_SAMPLES - 1)
         self.fragment.text = text
         words, _ = self.transcriber.read(PAD if text in UNSPOKEN else TOKEN, frame)
-        return frame * FRAME_SAMPLES, words, (Event("text", detail={"text": text}),)
+        return frame * FRAME_SAMPLES, words, (Event("text_token", detail={"text": text}),)
 
     def listen(self, num_samples: int) -> tuple[int, tuple[Word, ...]]:
         """The word that is over because `num_samples` of sound have come and nothing was written lately, if there is one."""

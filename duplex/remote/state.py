@@ -4,14 +4,16 @@ Servers that are not ours answer something else; that they answer is known all t
 """
 
 import json
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import perf_counter
+from typing import Final
 from urllib.parse import urlsplit
 
-TIMEOUT = 5.0  # seconds
+from duplex.remote.address import CHECKED, TOKEN, Access, websocket_url
+
+TIMEOUT: Final = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,18 @@ class State:
     clock_offset: float | None
 
 
-def asked(url: str, token: str | None = None) -> State:
+def asked(url: str, access: Access = CHECKED) -> State:
     """Asks a server, ws(s):// or http(s)://, with or without a path.
 
     Raises:
         OSError: nobody answers.
         ValueError: no address of a server; or it asks for a token, or does not speak HTTP.
     """
-    connection = connected(url)
+    connection = connected(url, access)
     try:
         connection.connect()
         wall, began = datetime.now(UTC).timestamp(), perf_counter()
-        connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {token}"} if token else {})
+        connection.request("GET", "/api/state", headers=access.headers)
         answer = connection.getresponse()
         body = answer.read()
         seconds = perf_counter() - began
@@ -54,7 +56,7 @@ def asked(url: str, token: str | None = None) -> State:
     finally:
         connection.close()
     if answer.status == 401:
-        raise ValueError("asks for its token: export DUPLEX_TOKEN=…")
+        raise ValueError(f"asks for its token: export {TOKEN}=…")
     try:
         told = json.loads(body) if answer.status == 200 else {}
     except ValueError:
@@ -68,12 +70,8 @@ def asked(url: str, token: str | None = None) -> State:
                  float(told["utc_seconds"]) - (wall + seconds / 2.0))
 
 
-def connected(url: str) -> HTTPConnection:
-    parts = urlsplit(url if "://" in url else f"ws://{url}")
-    if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-        raise ValueError(f"a server is ws://host:port or wss://host:port, not {url!r}")
-    if parts.scheme in ("wss", "https"):
-        anybody = ssl.create_default_context()
-        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE  # nothing secret is asked but the token's validity
-        return HTTPSConnection(parts.hostname, parts.port or 443, timeout=TIMEOUT, context=anybody)
-    return HTTPConnection(parts.hostname, parts.port or 8998, timeout=TIMEOUT)
+def connected(url: str, access: Access) -> HTTPConnection:
+    parts = urlsplit(websocket_url(url if "://" in url else f"ws://{url}"))
+    if (tls := access.tls(parts.geturl())) is not None:
+        return HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=tls)
+    return HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)

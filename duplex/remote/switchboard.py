@@ -11,8 +11,8 @@ from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit
 
+from duplex.remote.address import Access, shown
 from duplex.remote.call import Call
-from duplex.remote.connection import Access, shown
 from duplex.remote.dialect import Asks, Dialect
 from duplex.remote.pool import Lease, Server, leased
 from duplex.remote.traffic import Traffic

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import Participant, layers, warm_up
-from duplex.server.wishes import Wishes
+from duplex.wire.wishes import Wishes
 
 MOST_IDLE: Final = 8  # of all kinds; what is made in moments is not worth more memory
 

@@ -74,7 +74,8 @@ class Kept:
                     self.error = error
 
     def tell(self, facts: Mapping[str, Any]) -> None:
-        self.journal.tell(facts)
+        with self.lock:
+            self.journal.tell(facts)
 
     def finish(self, ended_by: str, failure: str | None = None) -> None:
         """Makes the recording whole.

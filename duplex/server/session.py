@@ -22,9 +22,9 @@ from duplex.journal import Journal
 from duplex.manifest import installed
 from duplex.server.agents import Agents, Hired
 from duplex.server.disk import Disk, Kept
-from duplex.server.visitor import BadMessage, Line, Vanished, Visitor
-from duplex.server.wishes import Wishes
-from duplex.wire.messages import Kind, json_object, message, opened
+from duplex.server.visitor import BadMessage, Vanished, Visitor
+from duplex.wire.messages import Kind, Line, json_object, message, opened
+from duplex.wire.wishes import Wishes
 
 log = logging.getLogger(__name__)
 

@@ -12,19 +12,19 @@ import json
 from collections.abc import Mapping
 from queue import Empty
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SAMPLES, Frame, frozen
+from duplex.wire.coders import coder
 from duplex.wire.messages import (
     LOCKSTEP_PATIENCE,
     Kind,
+    Line,
     about,
-    frame_bytes,
     frame_of,
-    frame_samples,
     json_object,
     message,
     opened,
@@ -44,50 +44,6 @@ class Vanished(TimeoutError):
     """The other end is still connected and says nothing."""
 
 
-class Line(Protocol):
-    """Messages both ways, in order."""
-
-    def receive(self, timeout: float) -> tuple[float, bytes] | None:
-        """When the next message came, in seconds of `perf_counter`, and the message; None once the line is closed.
-
-        Raises:
-            queue.Empty: nothing came in time.
-        """
-
-    def waiting(self) -> bool:
-        """Whether a message has come that was not received yet."""
-
-    def send(self, data: bytes) -> None:
-        """Sends without waiting."""
-
-
-class Coder(Protocol):
-    """Frames to the payload of audio messages and back."""
-
-    def encode(self, samples: np.ndarray) -> bytes: ...
-
-    def decode(self, data: bytes) -> np.ndarray: ...
-
-
-class Opus:
-    """Moshi's own way."""
-
-    def __init__(self) -> None:
-        from duplex.wire.opus import OpusDecoder, OpusEncoder  # FFmpeg, which `audio=pcm` can do without
-        self.encode = OpusEncoder().encode
-        self.decode = OpusDecoder().decode
-
-
-class Samples:
-    """`audio=pcm`."""
-
-    def encode(self, samples: np.ndarray) -> bytes:
-        return frame_bytes(samples)
-
-    def decode(self, data: bytes) -> np.ndarray:
-        return frame_samples(data)
-
-
 class Visitor:
     """A user who speaks and hears through a `Line`.
 
@@ -104,7 +60,7 @@ class Visitor:
         self.greeting = greeting
         self.extended = extended
         self.lockstep = lockstep
-        self.coder: Coder = Samples() if pcm else Opus()
+        self.coder = coder(pcm)
 
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.greeted = False

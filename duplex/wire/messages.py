@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from enum import IntEnum
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -35,6 +35,23 @@ class Kind(IntEnum):
     METADATA = 4  # JSON
     ERROR = 5  # UTF-8, why the conversation ends
     PING = 6  # nothing: somebody is there
+
+
+class Line(Protocol):
+    """Messages both ways, in order."""
+
+    def receive(self, timeout: float) -> tuple[float, bytes] | None:
+        """When the next message came, in seconds of `perf_counter`, and the message; None once the line is closed.
+
+        Raises:
+            queue.Empty: nothing came in time.
+        """
+
+    def waiting(self) -> bool:
+        """Whether a message has come that was not received yet."""
+
+    def send(self, data: bytes) -> None:
+        """Sends without waiting."""
 
 
 def message(kind: Kind, payload: bytes | str = b"") -> bytes:
