@@ -4,8 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from sound_card import SoundCard
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # so little work that torch's threads only wait for one another
 
@@ -39,3 +43,13 @@ def engine() -> Iterator[Callable[..., object]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def card() -> Iterator["SoundCard"]:
+    """A virtual sound card."""
+    from sound_card import missing, sound_card
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    with sound_card() as running:
+        yield running

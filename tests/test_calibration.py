@@ -1,10 +1,9 @@
 """The chirp finds delay and level of what comes back, to the sample, and says when nothing does."""
 
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from sound_card import SoundCard, missing, sound_card
+from sound_card import SoundCard
 
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame
@@ -95,14 +94,6 @@ def test_calibration_says_when_nothing_was_heard() -> None:
 
 def test_half_of_the_chirps_are_too_few() -> None:
     assert Calibration((), 0).seconds is None
-
-
-@pytest.fixture(scope="module")
-def card() -> Iterator[SoundCard]:
-    if (reason := missing()) is not None:
-        pytest.skip(reason)
-    with sound_card() as running:
-        yield running
 
 
 CALIBRATES = """

@@ -4,7 +4,6 @@ and that delay does not grow."""
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -21,14 +20,6 @@ from duplex.sound_file import resample
 
 QUIET: Final = SimpleNamespace(input_overflow=False, output_underflow=False)
 BLOCK: Final = np.zeros((FRAME_SAMPLES, 1), np.float32)
-
-
-@pytest.fixture(scope="module")
-def card() -> Iterator[SoundCard]:
-    if (reason := missing()) is not None:
-        pytest.skip(reason)
-    with sound_card() as running:
-        yield running
 
 
 TALKS: Final = """

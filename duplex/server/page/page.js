@@ -8,7 +8,7 @@ import { Transcript } from "./transcript.js";
 
 const STATES = { asking: "allow the microphone", connecting: "connecting", prompt: "hearing the prompt", talking: "talking" };
 const FRAME_BY_FRAME = ["text_token", "user_nats"];  // duplex/frame.py: drawn nowhere
-// Query key -> the agent's own setting (duplex/server/wishes.py).
+// Query key -> the agent's own setting (duplex/wire/wishes.py).
 const SETTINGS = { audio_temperature: "temperature", audio_topk: "top_k", text_temperature: "text_temperature", text_topk: "text_top_k", voice_prompt: "voice" };
 
 const find = (id) => document.getElementById(id);
