@@ -13,7 +13,7 @@ import pytest
 from sound_card import CARD_RATE, ROOT, SoundCard, missing, sound_card
 
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from duplex.live.microphone import DRIFT_FRAMES, WAITING_BLOCKS, Card, drift
+from duplex.live.microphone import DRIFT_FRAMES, STANDING_CALLBACKS, WAITING_BLOCKS, Card, drift
 from duplex.perturbations import at_level, talker
 from duplex.recording import AGENT, USER, Recording, load
 from duplex.sound_file import resample
@@ -80,17 +80,24 @@ def place(pattern: np.ndarray, sound: np.ndarray) -> tuple[float, float]:
     return peak / SAMPLE_RATE, float(similarity[peak] / np.sqrt(np.sum(there ** 2) * np.sum(pattern ** 2)))
 
 
+def claimed(moves: list[list[float]], begin: float, end: float) -> list[float]:
+    """The device's delays by the log while somebody spoke."""
+    until = [frame * FRAME_SECONDS for frame, _ in moves[1:]] + [np.inf]
+    return [delay for (frame, delay), over in zip(moves, until) if frame * FRAME_SECONDS < end and over > begin]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", [None, 16_000, 44_100, 48_000])
 def test_a_voice_comes_back_from_an_echo_after_what_the_log_claims(card: SoundCard, tmp_path: Path,
                                                                    rate: int | None) -> None:
     said = voice(seed=1)
     recording, speaker, microphone = talked(card, tmp_path, said, rate)
-    assert place(said, recording.audio[USER])[1] > 0.6
-    (asked, _), (answered, likeness) = place(said, microphone), place(said, speaker)
+    (asked, caught), (answered, likeness) = place(said, microphone), place(said, speaker)
+    assert place(said, recording.audio[USER])[1] > caught - 0.05  # the test's own player may stutter, the microphone must not
     assert likeness > 0.4  # frames that were late on a busy machine are missing
-    claimed = FRAME_SECONDS + recording.facts["tally"]["user"]["device_seconds"]
-    assert abs(answered - asked - claimed) < FRAME_SECONDS
+    begin = place(said, recording.audio[USER])[0]
+    claims = claimed(recording.facts["tally"]["user"]["device_seconds_from"], begin, begin + 1.5)
+    assert min(abs(answered - asked - FRAME_SECONDS - claim) for claim in claims) < FRAME_SECONDS / 2.0
     assert recording.facts["tally"]["user"]["rate"] == (rate or SAMPLE_RATE)
 
 
@@ -244,7 +251,7 @@ def test_callbacks_in_pairs_lose_nothing_once_a_frame_waits() -> None:
 def test_a_frame_that_goes_on_waiting_is_displaced() -> None:
     card = Card(channel=0)
     card.say(0, tone(1))
-    for number in range(1, 20):
+    for number in range(1, STANDING_CALLBACKS + 10):
         card.say(number, tone(1))
         exchanged(card)
     assert card.counts["dropped_agent"] == 1 and not card.speaker

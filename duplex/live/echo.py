@@ -90,8 +90,8 @@ class Cancelled:
         counted: dict[str, Any] = {} if tally is None else dict(tally())
         if counted.get("device_seconds") is not None:
             counted["device_seconds"] = round(counted["device_seconds"] + self.seconds, 6)
-        if counted.get("device_seconds_range") is not None:
-            counted["device_seconds_range"] = [round(one + self.seconds, 6) for one in counted["device_seconds_range"]]
+        if moves := counted.get("device_seconds_from"):
+            counted["device_seconds_from"] = [[frame, round(delay + self.seconds, 6)] for frame, delay in moves]
         removed = None if not self.power.all() else round(10.0 * float(np.log10(self.power[0] / self.power[1])), 1)
         return {**counted, "echo": {**counted.get("echo", {}), "cancelled": True, "removed_decibels": removed,
                                     "canceller_seconds": round(self.seconds, 6)}}

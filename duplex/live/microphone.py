@@ -7,6 +7,7 @@ frames in pairs.
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from statistics import median
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 10.0  # sound servers take up to 2 s to start
 WAITING_FRAMES: Final = 2  # of the agent
-STANDING_CALLBACKS: Final = 8  # 0.64 s, in each of which a frame was left waiting: the card takes no pairs any more
+STANDING_CALLBACKS: Final = 62  # 5 s, in each of which a frame was left waiting: the card takes no pairs any more
 STOPPED_SECONDS: Final = 2.0  # without a block: somebody pulled the plug
 SETTLING_BLOCKS: Final = 12  # 1 s, in which sound servers stutter
 WAITING_BLOCKS: Final = 2  # of the microphone; sound servers bring them in pairs
@@ -56,8 +57,9 @@ class Microphone:
     echo answers you after its own delay and `device_seconds`, which no order of the two could make less.
 
     Sound servers hand over two blocks at once and then none for 160 ms. So two blocks of the microphone may wait while the
-    agent computes, and two frames of the agent for callbacks: a third displaces the first. A frame of the agent that goes
-    on waiting is displaced as well. So whatever the agent was busy with and for how long, its delay is soon what it was.
+    agent computes, and two frames of the agent for callbacks: a third displaces the first. When a frame of the agent has been
+    left waiting for 5 s, as if no pair would come any more, it is displaced as well. So whatever the agent was busy with and
+    for how long, its delay is soon what it was.
 
     Args:
         input, output: devices by index, name or unique part of a name; None for the defaults.
@@ -121,7 +123,7 @@ class Microphone:
         """Counts from the next step on."""
         self.frame = 0
         self.said: dict[int, tuple[float, np.ndarray]] = {}  # when its user frame was caught, and what was said
-        self.delays: list[float] = []
+        self.delays: list[tuple[int, float]] = []  # of the agent's frames that were played
         self.moments: list[tuple[int, float]] = []
 
     def step(self, heard: Frame) -> Frame:
@@ -133,7 +135,7 @@ class Microphone:
         self.played = SILENCE.samples
         if block.played in self.said:
             caught, self.played = self.said[block.played]
-            self.delays.append(block.sounds - caught + self.from_card.seconds + self.to_card.seconds)
+            self.delays.append((block.played, block.sounds - caught + self.from_card.seconds + self.to_card.seconds))
         self.said.pop(self.frame - REMEMBERED_FRAMES, None)
         self.moments.append((block.number, block.caught))
         self.frame += 1
@@ -168,7 +170,7 @@ class Microphone:
     @property
     def device_seconds(self) -> float | None:
         """Of this call by the sound card's own account, the median; None before anything was played."""
-        return round(median(self.delays), 6) if self.delays else None
+        return round(median(delay for _, delay in self.delays), 6) if self.delays else None
 
     def tally(self) -> dict[str, Any]:
         """What was counted since the conversation began; times in seconds, xruns as PortAudio reports them.
@@ -179,7 +181,7 @@ class Microphone:
         return {
             "input": self.input.name, "output": self.output.name, "rate": self.rate, "reported_latency": latency,
             "device_seconds": self.device_seconds,
-            "device_seconds_range": [round(min(self.delays), 6), round(max(self.delays), 6)] if self.delays else None,
+            "device_seconds_from": moves(self.delays),
             "resampling_seconds": self.from_card.seconds + self.to_card.seconds,
             "callbacks": self.card.callbacks, **self.card.counts, "drift_ppm": drift(self.moments),
             "echo": {"checked": self.check, "hears_itself": self.hears_itself(), "told": self.told(),
@@ -272,6 +274,15 @@ def pushed_out(heard: "SimpleQueue[Block]") -> bool:
     except Empty:
         return False
     return True
+
+
+def moves(delays: Sequence[tuple[int, float]]) -> list[list[float]]:
+    """From which frame on the agent was heard how much later, [frame, seconds]: it moves by blocks, as frames wait."""
+    found: list[list[float]] = []
+    for frame, delay in delays:
+        if not found or abs(delay - found[-1][1]) > FRAME_SECONDS / 2.0:
+            found.append([frame, round(delay, 6)])
+    return found
 
 
 def drift(moments: list[tuple[int, float]]) -> float | None:
