@@ -22,10 +22,10 @@ from duplex.conversation import facts_of
 from duplex.manifest import manifest, read_manifest, write_manifest
 from eval.cast import Cast, check_one_of, check_voice
 from eval.manifest import check_resumable, suite_digest
+from eval.observations import write_observations
 from eval.programs import say, summarised
 from eval.recorded import Recorded, cast_of
 from eval.scenario import Scenario, suite
-from eval.scores import write_observations
 from eval.simulation import Conversation, Played, participant, simulate
 
 ROLES: Final = ("agent", "baseline")

@@ -6,10 +6,11 @@ import pandas as pd
 from rich.console import Console
 
 from duplex.manifest import read_manifest
+from eval.observations import read_observations
 from eval.report import clock_words, write_report
 from eval.report_table import rows as report_rows
 from eval.report_table import verdict
-from eval.scores import print_table, read_observations, table, write_table
+from eval.scores import print_table, table, write_table
 
 
 def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, Path | None]:

@@ -18,9 +18,9 @@ from markupsafe import Markup
 from duplex.recording import load
 from eval.metrics import human
 from eval.metrics.catalogue import METRICS
+from eval.observations import read_observations
 from eval.report_conversation import Conversation, details, folders, index_entry, plain
 from eval.report_table import MAIN_METRIC, Row, Value, bare, rows, shown, signed, verdict
-from eval.scores import read_observations
 
 PAGE_FOLDER: Final = Path(__file__).parent / "report_page"
 SCRIPTS: Final = ("page.js", "picture.js", "lanes.js", "player.js", "list.js", "start.js")

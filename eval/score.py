@@ -13,8 +13,8 @@ from duplex import programs
 from duplex.journal import recordings
 from duplex.manifest import read_manifest
 from duplex.recording import load
+from eval.observations import rows, write_observations
 from eval.programs import say, summarised
-from eval.scores import rows, write_observations
 
 
 def score(run: Path, console: Console, report: bool) -> None:

@@ -1,71 +1,26 @@
-"""From recordings to `observations.parquet` and from there to `table.csv`: what was measured, kept and summarised.
+"""From observations to `table.csv`: what was measured, summarised and printed.
 
-What is measured is defined in `eval.metrics`, how it is summarised in `eval.statistics`. Both files are the same to the
-byte for the same recordings.
+What is measured is defined in `eval.metrics`, how it is summarised in `eval.statistics`. The file is the same to the byte
+for the same observations.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from duplex.recording import Recording
-from eval.metrics.catalogue import METRIC_VERSION, METRICS, Metric, metric, observations
+from eval.metrics.catalogue import METRIC_VERSION, METRICS
+from eval.metrics.metric import Metric
 from eval.statistics import Estimate, Sample, estimate, paired_difference
 
 FEW: Final = 10  # occasions, below which a number is flagged
 ZONES: Final = (("zone_natural", "natural", "green"), ("zone_slow", "slow", "yellow"), ("zone_machine", "machine", "red"))
 ZONE_COLUMNS: Final = 40
-COLUMNS: Final = pa.schema([
-    ("run", pa.string()), ("system", pa.string()), ("clock", pa.string()), ("scenario", pa.string()),
-    ("category", pa.string()), ("voice", pa.string()), ("seed", pa.int64()), ("metric", pa.string()),
-    ("unit", pa.string()), ("start", pa.float64()), ("value", pa.float64()), ("censored", pa.bool_()),
-    ("conversation", pa.string()), ("metric_version", pa.int64())])
-FACTS: Final = ("system", "clock", "scenario", "category", "voice")
-
-
-def rows(recording: Recording, folder: Path, run: str = "") -> list[dict[str, Any]]:
-    """One row for each observation of a conversation; every conversation has at least one, `conversation_failed`.
-
-    Args:
-        folder: of the recording, relative to its run.
-        run: name of the run; needed where runs are pooled.
-    """
-    facts = {name: str(recording.facts.get(name) or "") for name in FACTS}
-    return [
-        {"run": run, **facts, "seed": int(recording.facts.get("seed", 0)), "metric": observation.metric,
-         "unit": metric(observation.metric).unit, "start": observation.start, "value": observation.value,
-         "censored": observation.censored, "conversation": folder.as_posix(), "metric_version": METRIC_VERSION}
-        for observation in observations(recording)]
-
-
-def write_observations(observed: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Writes one row per occasion, sorted, so that it does not matter in which order they were scored."""
-    ordered = sorted(observed, key=lambda row: tuple(row[name] for name in (
-        "run", "clock", "system", "conversation", "metric", "start", "value")))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in ordered], COLUMNS), path, compression="snappy")
-
-
-def read_observations(path: Path) -> pd.DataFrame:
-    """What `write_observations` wrote.
-
-    Raises:
-        ValueError: when it was measured by another version of the metrics.
-    """
-    frame = pq.read_table(path).to_pandas()
-    versions = sorted(set(frame["metric_version"]) - {METRIC_VERSION})
-    if versions:
-        raise ValueError(f"{path} holds metrics of version {versions[0]}, this is version {METRIC_VERSION}; "
-                         f"score the recordings again")
-    return frame
 
 
 def table(observations: pd.DataFrame, agent: str, baseline: str | None, clock: str) -> pd.DataFrame:
@@ -123,7 +78,8 @@ def conversations(observations: pd.DataFrame) -> pd.DataFrame:
 
 
 def sample(frame: pd.DataFrame, keys: np.ndarray) -> Sample:
-    return Sample(frame["value"].to_numpy(float), frame["censored"].to_numpy(bool), keys)
+    return Sample(frame["value"].to_numpy(float), frame["censored"].to_numpy(bool), keys,
+                  frame["start"].to_numpy(float), frame["per"].to_numpy(float))
 
 
 def conversation_keys(frame: pd.DataFrame) -> np.ndarray:

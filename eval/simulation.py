@@ -25,9 +25,9 @@ from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.pace import paced
 from duplex.recording import Recording, load, save
 from eval.cast import Cast
+from eval.observations import rows
 from eval.recorded import Recorded, cast_of
 from eval.scenario import Scenario
-from eval.scores import rows
 
 
 @dataclass(frozen=True)

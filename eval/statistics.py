@@ -9,15 +9,15 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
+
+from eval.metrics.metric import Statistic
 
 RESAMPLES: Final = 2_000
 COVERAGE: Final = 0.95
 MOST_NUMBERS: Final = 4_000_000  # in one block of resampled survival curves, 32 MB
-
-Statistic: TypeAlias = Literal["median", "p95", "rate", "mean"]
 
 
 class Sample(NamedTuple):
@@ -27,11 +27,15 @@ class Sample(NamedTuple):
         values: (num_occasions,) float.
         censored: (num_occasions,) bool; the true value is larger.
         conversations: (num_occasions,) the conversation each belongs to, names or numbers.
+        starts: (num_occasions,) when each was, seconds into its conversation; for a drift.
+        per: (num_occasions,) what each value is counted over; for a ratio.
     """
 
     values: np.ndarray
     censored: np.ndarray
     conversations: np.ndarray
+    starts: np.ndarray | None = None
+    per: np.ndarray | None = None
 
 
 class Estimate(NamedTuple):
@@ -175,7 +179,7 @@ def wilson(rate: float, num_trials: int) -> tuple[float, float]:
 
 def within(sample: Sample, conversations: np.ndarray) -> Sample:
     kept = np.isin(sample.conversations, conversations)
-    return Sample(sample.values[kept], sample.censored[kept], sample.conversations[kept])
+    return Sample(*(None if column is None else column[kept] for column in sample))  # type: ignore[arg-type]  # the first three are there
 
 
 def finite(value: float) -> float | None:

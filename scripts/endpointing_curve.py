@@ -25,8 +25,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from duplex.manifest import CHECKOUT
 from eval.metrics.catalogue import metric
+from eval.observations import read_observations, write_observations
 from eval.scenario import suite
-from eval.scores import pair_keys, read_observations, summary, write_observations
+from eval.scores import pair_keys, summary
 from eval.simulation import Conversation, simulate
 
 MEASURED: Final = ("switch_latency", "switch_latency_p95", "pause_false_start", "early_rate", "response_rate",

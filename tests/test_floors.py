@@ -52,6 +52,8 @@ FLOOR_0: Final = (
     "eval.caller",
     "eval.activity",
     "eval.timeline",
+    "eval.turn_taking",
+    "eval.integrity",
     "eval.statistics",
     "eval.metrics.catalogue",
 )

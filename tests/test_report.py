@@ -16,11 +16,12 @@ import pytest
 from duplex.frame import SAMPLE_RATE, Event, Word
 from duplex.recording import Recording, save
 from eval import report
+from eval.observations import read_observations, write_observations
+from eval.observations import rows as scored
 from eval.report import write_report
 from eval.report_conversation import peaks
 from eval.report_table import Row, Value, rows, signed, verdict
-from eval.scores import read_observations, table, write_observations, write_table
-from eval.scores import rows as scored
+from eval.scores import table, write_table
 
 HOSTILE = "</script><script>alert(1)</script>"
 CLOCKS = ["three-regions", "ideal"]

@@ -13,17 +13,9 @@ from says import bursts
 
 from duplex.frame import SAMPLE_RATE, Event
 from duplex.recording import Recording
-from eval.metrics.catalogue import METRICS
-from eval.scores import (
-    COLUMNS,
-    conversations,
-    print_table,
-    read_observations,
-    rows,
-    table,
-    write_observations,
-    write_table,
-)
+from eval.metrics.catalogue import METRIC_VERSION, METRICS
+from eval.observations import COLUMNS, read_observations, rows, write_observations
+from eval.scores import conversations, print_table, table, write_table
 
 
 def conversation(latency: float, *, system: str = "quick", clock: str = "ideal", seed: int = 0,
@@ -59,7 +51,7 @@ def test_a_row_says_what_was_measured_where() -> None:
     assert scored(conversation(0.3, seed=7))[0] == {
         "run": "monday", "system": "quick", "clock": "ideal", "scenario": "booking", "category": "smooth",
         "voice": "anna", "seed": 7, "metric": "switch_latency", "unit": "s", "start": 2.0, "value": 0.3,
-        "censored": False, "conversation": "conversations/ideal/quick/booking-7", "metric_version": 1}
+        "censored": False, "per": 1.0, "conversation": "conversations/ideal/quick/booking-7", "metric_version": METRIC_VERSION}
 
 
 def test_a_failed_conversation_stays_in_the_count() -> None:
@@ -91,7 +83,7 @@ def test_observations_are_the_same_to_the_byte_in_any_order(tmp_path: Path) -> N
 
 def test_observations_of_another_version_are_refused(tmp_path: Path) -> None:
     write_observations([{**row, "metric_version": 0} for row in two_systems(1)], tmp_path / "old.parquet")
-    with pytest.raises(ValueError, match="version 0, this is version 1; score the recordings again"):
+    with pytest.raises(ValueError, match=f"version 0, this is version {METRIC_VERSION}; score the recordings again"):
         read_observations(tmp_path / "old.parquet")
 
 

@@ -4,28 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import drawn, segments
+from drawing import segments
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from says import bursts
+from sounds import recording, sound
 
 from duplex.frame import SAMPLE_RATE, Event, Word
-from duplex.recording import AGENT, USER, Recording
+from duplex.recording import Recording
 from eval.activity import Segment, activity, clipped_share
 from eval.timeline import (
     Act,
-    check,
     derived_acts,
     first_silence,
     first_start,
-    gaps,
     overlap,
-    overlaps,
-    pauses,
     speaking,
     timeline,
-    transfers,
-    turns,
 )
 
 NOISE = np.random.default_rng(0).standard_normal(60 * SAMPLE_RATE).astype(np.float32)
@@ -33,18 +27,6 @@ NOISE = np.random.default_rng(0).standard_normal(60 * SAMPLE_RATE).astype(np.flo
 
 def heard(*spans: tuple[float, float], seconds: float = 10.0, noise: float = 0.0, level: float = 0.1) -> list[Segment]:
     return list(activity(sound(*spans, seconds=seconds, level=level) + noise * NOISE[:round(seconds * SAMPLE_RATE)]))
-
-
-def sound(*spans: tuple[float, float], seconds: float = 10.0, level: float = 0.1) -> np.ndarray:
-    samples = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
-    if spans:
-        said = bursts(*spans, level=level)
-        samples[:len(said)] = said
-    return samples
-
-
-def recording(user: np.ndarray, agent: np.ndarray, *acts: Event, **more: object) -> Recording:
-    return Recording(np.stack([user, agent]), events=(acts, ()), **more)  # type: ignore[arg-type]  # facts of a test
 
 
 # what is heard
@@ -187,85 +169,6 @@ def test_first_silence_is_long_enough_and_seen() -> None:
     assert first_silence(units, 0.3, 0.5, known_until=1.6) is None
     assert first_silence(units, 0.3, 0.5, known_until=float("inf")) == 1.2
     assert first_silence(units, 1.25, 0.2, known_until=1.6) == 1.25  # silent already
-
-
-def test_units_gaps_and_transfers_of_the_notes() -> None:
-    """Vector 7 of the notes: units closer than 0.2 s merge; gap 0.4, overlap 0.2, offsets +0.4 and -0.2."""
-    a, b = sound((0, 2), (2.15, 3), (4.8, 6)), sound((3.4, 5))
-    found = timeline(recording(a, b))
-    assert found.user == ((0.0, 3.0), (4.8, 6.0))
-    assert [(gap.start, gap.end) for gap in gaps(found)] == [(3.0, 3.4)]
-    assert [(both.party, both.start, both.end) for both in overlaps(found)] == [(AGENT, 4.8, 5.0)]
-    assert [(transfer.party, transfer.offset) for transfer in transfers(found)] == [(AGENT, 0.4), (USER, -0.2)]
-    assert pauses(found) == ()
-
-
-def test_a_silence_with_the_same_party_on_both_sides_is_a_pause() -> None:
-    found = drawn("..###...###....", ".............##")
-    assert [(pause.party, pause.start, pause.end) for pause in pauses(found)] == [(USER, 0.5, 0.8)]
-    assert [(gap.party, gap.start, gap.end) for gap in gaps(found)] == [(USER, 1.1, 1.3)]
-
-
-def test_a_silence_between_double_talk_is_no_ones() -> None:
-    found = drawn("###..###", "###..###")
-    assert pauses(found) == gaps(found) == ()
-    assert [(both.party, both.start) for both in overlaps(found)] == [(USER, 0.0), (USER, 0.5)]
-
-
-def test_a_backchannel_takes_no_floor() -> None:
-    found = drawn("##############################...............",
-                  "............####...............##############")
-    assert [(turn.party, turn.start, turn.end) for turn in turns(found)] == [(USER, 0.0, 3.0), (AGENT, 3.1, 4.5)]
-    assert [transfer.offset for transfer in transfers(found)] == [0.1]
-
-
-def test_units_of_one_party_are_one_turn_until_the_other_speaks() -> None:
-    found = drawn("##############...##############...............",
-                  "................................##############")
-    assert [(turn.start, turn.end) for turn in turns(found)] == [(0.0, 3.1), (3.2, 4.6)]
-
-
-# recordings that cannot be trusted
-
-
-def test_a_sound_recording_passes() -> None:
-    check(recording(sound((1, 2), (2.6, 3)), sound((4, 5)), Event("turn", 1, 3), Event("pause", 2, 2.6)))
-    check(recording(sound((1, 2)), sound(), Event("turn", 1, 2), Event("turn", 9.5, 11)))
-
-
-def test_an_act_on_a_silent_channel_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"turn at 5\.00-6\.00 s is silent on the user's channel"):
-        check(recording(sound((1, 2)), sound((4, 5)), Event("turn", 1, 2), Event("turn", 5, 6)))
-
-
-@pytest.mark.parametrize(("shift", "what"), [(0.5, "begins silently"), (-0.5, "ends silently")])
-def test_a_shifted_channel_is_refused(shift: float, what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        check(recording(sound((1 + shift, 3 + shift)), sound(), Event("turn", 1, 3)))
-
-
-def test_swapped_channels_are_recognised() -> None:
-    with pytest.raises(ValueError, match="swapped"):
-        check(recording(sound((4, 5)), sound((1, 2)), Event("turn", 1, 2)))
-
-
-def test_an_echoed_user_is_not_swapped() -> None:
-    check(recording(sound((1, 3)), sound((1.08, 3.08)), Event("turn", 1, 3)))
-
-
-def test_clipping_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"10\.0% of the agent's samples are clipped"):
-        check(recording(sound(), sound((1, 2), level=1.0)))
-
-
-def test_an_act_outside_the_recording_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not lie within"):
-        check(recording(sound(), sound(), Event("turn", 12, 13)))
-
-
-def test_numbers_that_are_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="no numbers"):
-        check(recording(sound(), np.full(10 * SAMPLE_RATE, np.nan, np.float32)))
 
 
 def test_scoring_listens_nowhere_else() -> None:

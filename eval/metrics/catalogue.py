@@ -5,8 +5,7 @@ and METRICS.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from duplex.recording import Recording
 from eval.metrics import human
@@ -20,6 +19,7 @@ from eval.metrics.interruption import (
     stop_latency,
     yield_rate,
 )
+from eval.metrics.metric import Metric
 from eval.metrics.occasions import Observation
 from eval.metrics.pause import pause_false_start
 from eval.metrics.stages import in_vain, latency_parts
@@ -27,39 +27,7 @@ from eval.metrics.switch import early_rate, response_rate, switch_latency, zones
 from eval.metrics.task import conversation_failed, task_success
 from eval.timeline import Timeline, timeline
 
-METRIC_VERSION: Final = 1  # counts changes of meaning; results of different versions are not compared
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a table says about a metric.
-
-    Attributes:
-        name: as in its observations.
-        title: for people.
-        unit: "s", "share", or what is counted.
-        better: "lower", "higher", or "human": the closer to the human value.
-        statistic: "median" and "p95" are Kaplan-Meier estimates, "rate" and "mean" averages over occasions.
-        explanation: one line.
-        headline: whether it stands in the short table.
-        human: what people do, where that is known.
-        of: the observations it summarises, if they are another metric's.
-    """
-
-    name: str
-    title: str
-    unit: Literal["s", "share", "answers"]
-    better: Literal["lower", "higher", "human"]
-    statistic: Literal["median", "p95", "rate", "mean"]
-    explanation: str
-    headline: bool = False
-    human: float | None = None
-    of: str = ""
-
-    @property
-    def observed(self) -> str:
-        """The name its observations carry."""
-        return self.of or self.name
+METRIC_VERSION: Final = 2  # counts changes of meaning; results of different versions are not compared
 
 
 METRICS: Final = (

@@ -21,12 +21,14 @@ class Observation(NamedTuple):
         start: when the occasion was, seconds.
         value: never clamped; a share is 1 or 0.
         censored: the true value is larger, and nobody saw how much.
+        per: what a ratio counts its values over: minutes, words, chances. Sums are divided, not quotients averaged.
     """
 
     metric: str
     start: float
     value: float
     censored: bool = False
+    per: float = 1.0
 
 
 def next_claim(timeline: Timeline, act: Act) -> float:
