@@ -66,6 +66,17 @@ class WarmsUp(Protocol):
         """Does it. A `reset` follows before anybody speaks."""
 
 
+@runtime_checkable
+class Resumes(Participant, Protocol):
+    """An agent that can be taken up where it stood, as often as one likes: one moment has many futures."""
+
+    def snapshot(self) -> Any:
+        """The conversation at this moment, between two steps, from the agent's side."""
+
+    def resume(self, moment: Any, /) -> None:
+        """Goes on from a moment in place of `reset`."""
+
+
 class ConversationFailed(Exception):
     """A participant raised or answered nonsense; `recording` holds everything up to then."""
 

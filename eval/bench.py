@@ -48,6 +48,7 @@ class Settings:
     max_seconds: float
     processes: int
     report: bool
+    counterfactuals: bool
 
 
 def scenarios_of(settings: Settings, cast: Cast | Recorded) -> tuple[Scenario, ...]:

@@ -5,6 +5,7 @@ What it says carries its true onset and offset. It follows the agent by sound an
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from random import Random
 from typing import Final, Protocol
 
@@ -13,14 +14,16 @@ import numpy as np
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, SILENCE, Event, Frame, Word
 from duplex.speech import AUDIBLE_DECIBELS, Speech, audible, frames, levels
-from eval.scenario import PAUSE, TURN_GAP, Line, Response, Scenario
+from eval.asides import SIDE_TALK_GAIN, cough, from_behind, horn
+from eval.scenario import MARK, PAUSE, TURN_GAP, Line, Response, Scenario
+from eval.timeline import OPPORTUNITY
 
 PATIENCE: Final = 6.0  # seconds without an answer after which a caller goes on, asks once more, or hangs up
 JITTER: Final = 0.24  # callers do not react at the same speed twice
 TRAIL: Final = 0.4  # seconds of silence that part the agent's interrupted turn from its next one
 TAIL: Final = 1.2  # seconds of silence after which a caller with nothing left to say hangs up
-SIDE_TALK_GAIN: Final = 10.0 ** (-8.0 / 20.0)  # said away from the telephone (Full-Duplex-Bench v1.5 uses -8 dB too)
 MAX_REPEATS: Final = 2
+SOUNDS: Final = {"cough": cough, "noise": horn}  # acts without words
 LOST: Final = ("did not understand", "say it again", "repeat that", "did not catch")
 
 
@@ -37,12 +40,14 @@ class Caller:
         scenario: with all values filled in.
         voice: says its lines.
         careful: says them once more, when they were not understood: slower, as people do. None for `voice` again.
+        other: who talks in the background; None for `voice` again.
     """
 
-    def __init__(self, scenario: Scenario, voice: Voice, careful: Voice | None = None):
+    def __init__(self, scenario: Scenario, voice: Voice, careful: Voice | None = None, other: Voice | None = None):
         self.scenario = scenario
         self.voice = voice
         self.careful = voice if careful is None else careful
+        self.other = voice if other is None else other
         self.reset(Prompt(), 0)
 
     def reset(self, prompt: Prompt, seed: int) -> None:
@@ -163,11 +168,11 @@ class Caller:
         if self.last is None or self.repeats >= MAX_REPEATS:
             return None
         said = self.last.say if isinstance(self.last, Line) else self.last.say[-1]
-        return Response((), (" ".join(PAUSE.sub(" ", said).split()),), "turn", expects=self.last.expects)
+        return Response((), (plain(PAUSE.sub(" ", said)),), "turn", expects=self.last.expects)
 
     def begin(self, line: Line | Response) -> Frame:
         claims_floor = line.act in ("turn", "interruption", "correction")
-        voice, answer = self.voice, True
+        voice, answer = self.other if line.act == "background_talk" else self.voice, True
         if isinstance(line, Line):
             say, answer = line.say, line.answer
         elif line in self.uses:
@@ -188,16 +193,16 @@ class Caller:
 
 def rendered(say: str, act: str, voice: Voice, random: Random, expects: tuple[str, ...] = (),
              answer: bool = True) -> Speech:
-    """`say` as speech with its act and the pauses inside it; onset and offset are taken from the sound."""
-    if act == "cough":
-        return with_act(Speech(cough(random)), act, "", expects, answer, ())
+    """`say` as speech with its act, and the pauses and opportunities inside it; times are taken from the sound."""
+    if act in SOUNDS:
+        return with_act(Speech(SOUNDS[act](random)), act, "", expects, answer, ())
     parts = PAUSE.split(say)  # text, seconds, text, seconds, ... text
     samples: list[np.ndarray] = []
     words: list[Word] = []
-    pauses: list[Event] = []
+    inside: list[Event] = []
     length = 0
     for index, text in enumerate(parts[::2]):
-        speech = voice.synthesise(text.strip())
+        speech = voice.synthesise(plain(text))
         onset = audible(speech.samples)[0]
         if index:
             silent = float(parts[2 * index - 1])
@@ -205,27 +210,34 @@ def rendered(say: str, act: str, voice: Voice, random: Random, expects: tuple[st
             gap = max(0, round((before + silent - onset) * SAMPLE_RATE) - length)
             samples.append(np.zeros(gap, np.float32))
             length += gap
-            pauses.append(Event("pause", before, length / SAMPLE_RATE + onset))
+            inside.append(Event("pause", before, length / SAMPLE_RATE + onset))
+        marks = [length / SAMPLE_RATE + end for end in opportunities(text, speech)]
+        inside += [Event(OPPORTUNITY, mark, mark) for mark in marks]
         words += [Word(word.text, word.start + length / SAMPLE_RATE, word.end + length / SAMPLE_RATE)
                   for word in speech.words]
         samples.append(speech.samples)
         length += len(speech.samples)
-    gain = SIDE_TALK_GAIN if act == "side_talk" else 1.0
-    speech = Speech(np.concatenate(samples) * np.float32(gain), tuple(words))
-    return with_act(speech, act, " ".join(PAUSE.sub(" ", say).split()), expects, answer, tuple(pauses))
+    sound = np.concatenate(samples)
+    if act == "side_talk":
+        sound *= np.float32(SIDE_TALK_GAIN)
+    elif act == "background_talk":
+        sound = from_behind(sound)
+    return with_act(Speech(sound, tuple(words)), act, plain(PAUSE.sub(" ", say)), expects, answer, tuple(inside))
+
+
+def plain(text: str) -> str:
+    """A text without its marks."""
+    return " ".join(text.replace(MARK, " ").split())
+
+
+def opportunities(text: str, speech: Speech) -> list[float]:
+    """Where the words before each mark in `text` end, as `speech` says them."""
+    numbers = accumulate(len(piece.split()) for piece in text.split(MARK)[:-1])
+    return [speech.words[number - 1].end for number in numbers if 0 < number <= len(speech.words)]
 
 
 def with_act(speech: Speech, act: str, text: str, expects: tuple[str, ...], answer: bool,
-             pauses: tuple[Event, ...]) -> Speech:
+             inside: tuple[Event, ...]) -> Speech:
     onset, offset = audible(speech.samples)
     event = Event(act, onset, offset, {"text": text, "expects": list(expects), "answer": answer})
-    return Speech(speech.samples, speech.words, (event, *pauses))
-
-
-def cough(random: Random) -> np.ndarray:
-    """Two bursts of noise, each decaying over 0.1 s, at speech level; (num_samples,) float32."""
-    generator = np.random.default_rng(random.getrandbits(32))
-    seconds = np.arange(round(0.18 * SAMPLE_RATE)) / SAMPLE_RATE
-    burst = np.exp(-seconds / 0.05) * np.minimum(1.0, seconds / 0.004)
-    bursts = [0.3 * burst * generator.standard_normal(len(seconds)) for _ in range(2)]
-    return np.clip(np.concatenate(bursts), -0.9, 0.9).astype(np.float32)
+    return Speech(speech.samples, speech.words, (event, *inside))

@@ -26,9 +26,9 @@ class ScriptedCaller(Caller):
         facts: what a recording keeps, and the metrics read: the scenario, what the agent must say, the voice.
     """
 
-    def __init__(self, scenario: Scenario, voice_name: str, rate: str):
+    def __init__(self, scenario: Scenario, voice_name: str, rate: str, other: str = ""):
         careful = "slow" if rate == "normal" else "normal"
-        super().__init__(scenario, voice(voice_name, rate), voice(voice_name, careful))
+        super().__init__(scenario, voice(voice_name, rate), voice(voice_name, careful), voice(other or voice_name, rate))
         self.name = scenario.name
         self.prompt: Prompt = scenario.prompt
         self.facts: Mapping[str, Any] = {
@@ -73,10 +73,16 @@ class Cast:
         check_one_of(rate, RATES, "rate", f"scenario {scenario.name!r}: ")
         return name, rate
 
+    def bystander(self, scenario: Scenario, seed: int) -> str:
+        """Who talks in the background: another voice than the caller's, where there is one."""
+        caller, _ = self.part(scenario, seed)
+        others = [name for name in self.voices if name != caller] or [caller]
+        return Random(f"bystander {scenario.name} {seed}").choice(others)
+
     def caller(self, scenario: Scenario, seed: int) -> ScriptedCaller:
         """Who plays a scenario with the values of a seed."""
         played = drawn(scenario, seed)
-        return ScriptedCaller(played, *self.part(played, seed))
+        return ScriptedCaller(played, *self.part(played, seed), self.bystander(played, seed))
 
     def voices_of(self, scenarios: Iterable[Scenario], seeds: Collection[int]) -> set[str]:
         """Names of all voices that will be heard."""

@@ -24,12 +24,14 @@ COLUMNS: Final = pa.schema([
 FACTS: Final = ("system", "clock", "scenario", "category", "voice")
 
 
-def rows(recording: Recording, folder: Path, run: str = "") -> list[dict[str, Any]]:
+def rows(recording: Recording, folder: Path, run: str = "",
+         without: Mapping[float, Recording] | None = None) -> list[dict[str, Any]]:
     """One row for each observation of a conversation; every conversation has at least one, `conversation_failed`.
 
     Args:
         folder: of the recording, relative to its run.
         run: name of the run; needed where runs are pooled.
+        without: the same conversation without some of its acts; see `eval.counterfactual`.
     """
     facts = {name: str(recording.facts.get(name) or "") for name in FACTS}
     return [
@@ -37,7 +39,7 @@ def rows(recording: Recording, folder: Path, run: str = "") -> list[dict[str, An
          "unit": metric(observation.metric).unit, "start": observation.start, "value": observation.value,
          "censored": observation.censored, "per": observation.per,
          "conversation": folder.as_posix(), "metric_version": METRIC_VERSION}
-        for observation in observations(recording)]
+        for observation in observations(recording, without)]
 
 
 def write_observations(observed: Iterable[Mapping[str, Any]], path: Path) -> None:

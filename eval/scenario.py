@@ -17,11 +17,14 @@ from duplex.conversation import Prompt
 from duplex.stages.domain import SLOT, Domain, domain
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
-ACTS: Final = ("turn", "interruption", "correction", "backchannel", "cough", "side_talk")
+ACTS: Final = (
+    "turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk")
+WORDLESS: Final = ("cough", "noise")
 CLAIM_FLOOR: Final = ("turn", "interruption", "correction")
 CUES: Final = ("at", "into_agent_turn", "after_agent_turn", "after_silence")
 TURN_GAP: Final = 0.6  # seconds of silence after which a caller takes an agent's turn for over
 PAUSE: Final = re.compile(r"<(\d+(?:\.\d+)?)>")
+MARK: Final = "|"  # where a listener may say "uh huh"
 LINE_KEYS: Final = {*CUES, "say", "act", "expects", "answer"}
 ANSWER_KEYS: Final = {"to", "say", "act", "times", "expects"}
 SCENARIO_KEYS: Final = {"name", "lines", "answers", "draw", "records", "expect", "voice", "rate"}
@@ -32,7 +35,7 @@ class Line:
     """Something the caller says on cue.
 
     Attributes:
-        say: the words; "<0.8>" is a pause of 0.8 s inside the turn.
+        say: the words; "<0.8>" is a pause of 0.8 s inside the turn, "|" a place where a listener may say "uh huh".
         cue: one of CUES.
         seconds: of the cue: the time, how far into the agent's turn, how long after it, how long a silence.
         act: one of ACTS.
@@ -177,7 +180,7 @@ def line(given: dict[str, Any], index: int, where: str) -> Line:
     cue = cues[0]
     seconds = cue_seconds(cue, given[cue], index, where)
     act = act_of(given, "interruption" if cue == "into_agent_turn" else "turn", where)
-    say = "" if act == "cough" else spoken(given.get("say"), act, where)
+    say = "" if act in WORDLESS else spoken(given.get("say"), act, where)
     return Line(say, cue, seconds, act, phrases(given, "expects", where), bool(given.get("answer", act in CLAIM_FLOOR)))
 
 
@@ -232,6 +235,8 @@ def spoken(say: object, act: str, where: str) -> str:
     parts = PAUSE.split(say)[::2]
     if not all(part.strip() for part in parts) or any(mark in part for part in parts for mark in "<>"):
         raise ValueError(f"{where}: in {say!r}, a pause stands between words and is written <0.8>, in seconds")
+    if not all(piece.strip() for part in parts for piece in part.split(MARK)):
+        raise ValueError(f"{where}: in {say!r}, an opportunity for a backchannel stands between words and is written {MARK}")
     return say
 
 

@@ -6,7 +6,7 @@ depends on which process or thread plays it, nor on what was played there before
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +22,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
+from duplex.frame import Frame
 from duplex.pace import paced
 from duplex.recording import Recording, load, save
 from eval.cast import Cast
+from eval.counterfactual import FOLDER, Witness, comparable, load_otherwise, save_otherwise
 from eval.observations import rows
 from eval.recorded import Recorded, cast_of
 from eval.scenario import Scenario
@@ -49,7 +51,12 @@ class Conversation:
     @property
     def folder(self) -> Path:
         """Relative to the run."""
-        return Path("conversations", self.clock, self.system, f"{self.scenario.name}-{self.seed}")
+        return "conversations" / self.below
+
+    @property
+    def below(self) -> Path:
+        """Relative to the folders of a run."""
+        return Path(self.clock, self.system, f"{self.scenario.name}-{self.seed}")
 
 
 class Played(NamedTuple):
@@ -145,23 +152,32 @@ class Stage:
     def play(self, conversation: Conversation) -> Played:
         """Plays one conversation in this thread; a failing participant is a counted failure, not the end of the run."""
         self.stop_when_told()
-        folder = self.run / conversation.folder
+        folder, beside = self.run / conversation.folder, self.run / FOLDER / conversation.below
         if (folder / "log.json").is_file():
-            return scored(conversation, load(folder), resumed=True)
+            recording = load(folder)
+            return scored(conversation, recording, load_otherwise(recording, beside), resumed=True)
         with MAKING:
             cast, agent = self.cast, self.system(conversation.role, conversation.clock)
         caller = cast.caller(conversation.scenario, conversation.seed)
         facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
+        witness = Witness(agent, caller.prompt, conversation.seed, facts) if self.config.counterfactuals else None
         try:
             recording = converse(
                 caller, agent, prompt=caller.prompt, seed=conversation.seed, max_seconds=self.max_seconds,
-                watch=self.stop_when_told, facts=facts)
+                watch=lambda *frame: self.look(witness, *frame), facts=facts)
         except ConversationFailed as failed:
-            recording = failed.recording
-        save(recording, folder)
-        return scored(conversation, recording)
+            recording, witness = failed.recording, None
+        otherwise = witness.otherwise() if witness else []
+        save_otherwise(otherwise, beside)
+        save(recording, folder)  # the last, so that a conversation that is there is there with all that belongs to it
+        return scored(conversation, recording, comparable(recording, [one.recording for one in otherwise]))
 
-    def stop_when_told(self, *_: object) -> None:
+    def look(self, witness: Witness | None, index: int, from_user: Frame, from_agent: Frame) -> None:
+        self.stop_when_told()
+        if witness:
+            witness(index, from_user, from_agent)
+
+    def stop_when_told(self) -> None:
         if self.stop is not None and self.stop.is_set():
             raise KeyboardInterrupt  # no failure of this conversation, which will be played anew
 
@@ -186,8 +202,10 @@ def play(conversation: Conversation) -> Played:
     return STAGE[0].play(conversation)
 
 
-def scored(conversation: Conversation, recording: Recording, resumed: bool = False) -> Played:
-    return Played(conversation, recording.seconds, recording.failure, rows(recording, conversation.folder), resumed)
+def scored(conversation: Conversation, recording: Recording, without: Mapping[float, Recording],
+           resumed: bool = False) -> Played:
+    measured = rows(recording, conversation.folder, without=without)
+    return Played(conversation, recording.seconds, recording.failure, measured, resumed)
 
 
 def participant(config: DictConfig, role: str, clock: str) -> Participant:

@@ -14,8 +14,9 @@ from duplex.recording import AGENT, USER, Recording, moment
 from eval.activity import Segment, activity
 
 FLOOR_KINDS: Final = ("turn", "interruption", "correction")  # claim the floor
-ASIDE_KINDS: Final = ("backchannel", "cough", "side_talk")  # heard, and claim nothing
+ASIDE_KINDS: Final = ("backchannel", "cough", "noise", "side_talk", "background_talk")  # heard, and claim nothing
 PAUSE: Final = "pause"  # a silent span inside a turn
+OPPORTUNITY: Final = "opportunity"  # a moment inside a turn at which a listener may say "uh huh"
 TURN_GAP_SECONDS: Final = 1.0  # a party that goes on sooner, with nobody else heard in between, goes on with its turn
 
 
@@ -23,7 +24,7 @@ class Act(NamedTuple):
     """What the caller did.
 
     Attributes:
-        kind: one of FLOOR_KINDS, ASIDE_KINDS or PAUSE.
+        kind: one of FLOOR_KINDS, ASIDE_KINDS, PAUSE or OPPORTUNITY.
         start: true audible onset.
         end: true audible offset.
         text: what was said.
@@ -52,8 +53,8 @@ class Timeline:
         events: the agent's decisions.
         agent_ended: whether the agent hung up or the conversation failed. What it had not done by then it never did;
             in any other recording the end only hides what came after.
-        without: the same conversation as it goes when the caller leaves an act out, by the onset of that act; see
-            `eval.counterfactual`.
+        without: the same conversation as it goes when the caller leaves an act out, by the onset of that act, where the
+            agent speaks at that moment in both; see `eval.counterfactual`.
     """
 
     seconds: float
@@ -71,9 +72,14 @@ class Timeline:
         return math.inf if self.agent_ended else self.seconds
 
 
-def timeline(recording: Recording) -> Timeline:
-    """What was said when; acts come from the caller's log, or from the user's speech where nobody logged any."""
+def timeline(recording: Recording, without: Mapping[float, Recording] | None = None) -> Timeline:
+    """What was said when; acts come from the caller's log, or from the user's speech where nobody logged any.
+
+    Args:
+        without: recordings of the same conversation as it goes without one of its acts, by the onset of that act.
+    """
     user, agent = (activity(recording.audio[party]) for party in (USER, AGENT))
+    otherwise = [(onset, timeline(other)) for onset, other in (without or {}).items()]
     return Timeline(
         seconds=moment(recording.seconds),
         user=user,
@@ -82,6 +88,7 @@ def timeline(recording: Recording) -> Timeline:
         words=tuple(sorted(recording.words[AGENT], key=lambda word: word.start)),
         events=recording.events[AGENT],
         agent_ended=recording.failure is not None or recording.ended_by in ("agent", "failure"),
+        without={onset: other for onset, other in otherwise if speaking(agent, onset) and speaking(other.agent, onset)},
     )
 
 
@@ -90,7 +97,7 @@ def acts(events: Iterable[Event]) -> tuple[Act, ...]:
     found = [
         Act(event.kind, event.start, event.end, str(event.detail.get("text") or ""), phrases(event),
             event.kind in FLOOR_KINDS and event.detail.get("answer") is not False)
-        for event in events if event.kind in (*FLOOR_KINDS, *ASIDE_KINDS, PAUSE)]
+        for event in events if event.kind in (*FLOOR_KINDS, *ASIDE_KINDS, PAUSE, OPPORTUNITY)]
     return tuple(sorted(found, key=lambda act: (act.start, act.end)))
 
 

@@ -14,11 +14,12 @@ from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Event, Word
 from duplex.recording import AGENT, USER, Recording
 from duplex.speech import Speech, audible
 from duplex.stages.voices import VOICES, voice
-from eval.caller import JITTER, MAX_REPEATS, PATIENCE, SIDE_TALK_GAIN, TAIL, Caller, rendered
+from eval.asides import SIDE_TALK_GAIN
+from eval.caller import JITTER, MAX_REPEATS, PATIENCE, TAIL, Caller, rendered
 from eval.cast import Cast, check_voice
 from eval.scenario import Line, Response, Scenario, drawn, suite
 
-ACTS = ("turn", "interruption", "correction", "backchannel", "cough", "side_talk")
+ACTS = ("turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk")
 
 
 class Beeps:
@@ -30,7 +31,9 @@ class Beeps:
     def synthesise(self, text: str) -> Speech:
         words = text.split()
         end = 0.05 + 0.2 * len(words)
-        samples = np.concatenate([bursts((0.05, end), level=self.level), np.zeros(1_200, np.float32)])
+        tone = np.abs(bursts((0.05, end), level=self.level))
+        tone[np.arange(len(tone)) % 48 >= 24] *= -1.0  # 500 Hz, which a room lets through
+        samples = np.concatenate([tone, np.zeros(1_200, np.float32)])
         return Speech(samples, tuple(Word(word, 0.05 + 0.2 * index, 0.25 + 0.2 * index) for index, word in enumerate(words)))
 
 
@@ -132,6 +135,15 @@ def test_a_real_voice_carries_its_true_edges_and_pauses(name: str) -> None:
             assert audible(around) != (0.0, 0.0)
 
 
+def test_an_opportunity_is_where_the_word_before_it_ends() -> None:
+    speech = rendered("one two | three <0.5> four | five", "turn", Beeps(), Random(0))
+    marks = [event.start for event in speech.events if event.kind == "opportunity"]
+    ends = {word.text: word.end for word in speech.words}
+    assert marks == pytest.approx([ends["two"], ends["four"]])
+    assert speech.events[0].detail["text"] == "one two three four five"
+    assert [word.text for word in speech.words] == ["one", "two", "three", "four", "five"]
+
+
 @pytest.mark.parametrize("length", [0.3, 0.8, 1.25])
 def test_a_pause_inside_a_turn_has_its_length(length: float) -> None:
     recording = played([Line(f"one two <{length}> three", "at", 0.6, "turn")], NeverAnswers(), seconds=5.0)
@@ -141,6 +153,23 @@ def test_a_pause_inside_a_turn_has_its_length(length: float) -> None:
     assert (pause.start, pause.end) == pytest.approx((left, right), abs=0.01)
     third = recording.words[USER][2]
     assert (third.text, third.start) == ("three", pytest.approx(right, abs=0.001))
+
+
+def test_talk_in_the_background_is_softer_in_another_voice_and_echoes() -> None:
+    lines = [OPENING, Line("the train leaves", "into_agent_turn", 1.0, "background_talk")]
+    caller = Caller(call(lines), Beeps(0.1), Beeps(0.1), Beeps(0.2))
+    recording = converse(caller, NeverYields(0.5, 6.0), max_seconds=8.0)
+    act = acts(recording)[1]
+    said = recording.audio[USER][round(act.start * SAMPLE_RATE):round(act.end * SAMPLE_RATE)]
+    assert act.end - act.start == pytest.approx(0.6 + 0.1, abs=0.03)
+    middle = float(np.sqrt(np.mean(np.square(said[:2_400]))))
+    assert 20 * np.log10(middle / 0.2) == pytest.approx(-15.0, abs=0.5)
+
+
+def test_a_horn_is_heard_for_its_length_and_differs_by_seed() -> None:
+    first, again, other = (rendered("", "noise", Beeps(), Random(seed)) for seed in (0, 0, 1))
+    assert first.events[0].kind == "noise" and first.events[0].end - first.events[0].start == pytest.approx(0.6, abs=0.01)
+    assert np.array_equal(first.samples, again.samples) and not np.array_equal(first.samples, other.samples)
 
 
 def test_side_talk_is_quieter() -> None:

@@ -142,7 +142,7 @@ def test_the_shipped_suites_are_of_every_kind() -> None:
     assert {one.category for one in SHIPPED} >= {
         "smooth", "pause", "interruption", "backchannel", "correction", "service", "paraphrase"}
     assert {line.act for one in SHIPPED for line in one.lines} == {
-        "turn", "interruption", "correction", "backchannel", "cough", "side_talk"}
+        "turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk"}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -29,6 +29,16 @@ def switch_latency(timeline: Timeline) -> list[Observation]:
             for act, latency, censored in latencies(timeline)]
 
 
+def answer_delay(timeline: Timeline) -> list[Observation]:
+    """Seconds from the end of the act to the answer, of answers that are not early: those of at least -0.2 s.
+
+    What a listener waits once the caller is done. It says nothing of haste or silence, which `early_rate` and
+    `response_rate` do.
+    """
+    return [Observation("answer_delay", act.end, latency)
+            for act, latency, censored in latencies(timeline) if not censored and latency >= EARLY_SECONDS]
+
+
 def response_rate(timeline: Timeline) -> list[Observation]:
     """Share of the acts that are answered (tau-voice's R_R, with the window of the latency)."""
     return [Observation("response_rate", act.end, float(not censored)) for act, _, censored in latencies(timeline)]

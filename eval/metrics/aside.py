@@ -1,7 +1,8 @@
-"""Whether an agent can tell what claims the floor from what does not: backchannels, coughs, and words to someone else.
+"""Whether an agent can tell what claims the floor from what does not: backchannels, coughs, noise, words to someone else
+and other people's talk.
 
-Each kind has metrics under its own name, `backchannel_continue`, `cough_continue`, `side_talk_continue` and so on. The
-agent's own backchannels are not measured here.
+Each kind has metrics under its own name, `backchannel_continue`, `cough_continue`, `noise_continue` and so on. The agent's
+own backchannels are `eval.metrics.agent_backchannel`'s.
 """
 
 from typing import Final
@@ -15,6 +16,7 @@ STOP_SILENCE_SECONDS: Final = 0.4
 CONTINUE_SECONDS: Final = 1.0
 FALSE_RESPONSE_SECONDS: Final = 2.0
 SILENT_SECONDS: Final = 1.0  # an agent that fell silent later may be between two sentences of its answer
+SAME_SECONDS: Final = 0.1  # an agent that holds its breath over an aside ends that much later
 WORD_SECONDS: Final = 0.2  # a word's logged end may lie so far behind its sound
 
 
@@ -23,19 +25,37 @@ def continues(timeline: Timeline) -> list[Observation]:
 
     It goes on unless a silence of at least 0.4 s begins between the onset of the aside and 1.0 s after its end, or the
     caller's next claim of the floor if that comes first. A silence at the end of what the agent had to say is not held
-    against it. It counts as such an end only if there is proof: the agent spoke one of the phrases that the aside
-    expects between its onset and the silence, and says nothing after it before the caller next claims the floor. (The
-    selectivity of tau-voice, S_BC and S_VT, where any end within the window counts as a stop.)
+    against it. It counts as such an end only if there is proof: in the same conversation without the aside the agent falls
+    silent no later; or it spoke one of the phrases that the aside expects between its onset and the silence, and says
+    nothing after it before the caller next claims the floor. (The selectivity of tau-voice, S_BC and S_VT, where any end
+    within the window counts as a stop.)
 
     No occasion when the agent is silent at the onset, or the recording ends before the answer is seen.
     """
     observations = []
     for act in spoken_into(timeline):
-        until = min(moment(act.end + CONTINUE_SECONDS), next_claim(timeline, act))
-        stop = first_silence(timeline.agent, act.start, STOP_SILENCE_SECONDS, timeline.known_until)
+        until = moment(min(act.end + CONTINUE_SECONDS, next_claim(timeline, act)))
+        stop = stopped(timeline, act)
         if timeline.known_until >= moment(until + STOP_SILENCE_SECONDS):
             goes_on = stop is None or stop > until or has_finished(timeline, act, stop)
             observations.append(Observation(f"{act.kind}_continue", act.start, float(goes_on)))
+    return observations
+
+
+def stop_excess(timeline: Timeline) -> list[Observation]:
+    """Of the asides through which the agent would have gone on, the share at which it stops because of them.
+
+    (S1 - S0) / (1 - S0), S1 being the share of the asides at which it falls silent between their onset and 1.0 s after
+    their end, S0 that in the same conversations without the aside. Only asides of which both are known are occasions.
+    """
+    observations = []
+    for act in spoken_into(timeline):
+        without = timeline.without.get(act.start)
+        until = moment(min(act.end + CONTINUE_SECONDS, next_claim(timeline, act)))
+        if without is not None and min(timeline.known_until, without.known_until) >= moment(until + STOP_SILENCE_SECONDS):
+            found, anyway = (stop is not None and stop <= until for stop in (stopped(timeline, act), stopped(without, act)))
+            observations.append(
+                Observation(f"{act.kind}_stop_excess", act.start, float(found - anyway), per=float(not anyway)))
     return observations
 
 
@@ -53,6 +73,8 @@ def kept(timeline: Timeline) -> list[Observation]:
 def false_response(timeline: Timeline) -> list[Observation]:
     """Share of the asides into silence that the agent takes for a turn: it begins to speak within 2.0 s of their end.
 
+    `false_response` of all, `backchannel_response`, `cough_response` and so on of each kind.
+
     An aside is an occasion when the agent has been silent for 1.0 s, no answer is due that has not begun, the caller
     does not claim the floor before the 2.0 s are over, and the recording does not end before.
     """
@@ -62,7 +84,8 @@ def false_response(timeline: Timeline) -> list[Observation]:
         undisturbed = next_claim(timeline, act) > until and timeline.known_until >= until
         if act.kind in ASIDE_KINDS and undisturbed and is_idle(timeline, act.start):
             began = first_start(timeline.agent, act.start, until)
-            observations.append(Observation("false_response", act.start, float(began is not None)))
+            observations += [Observation(name, act.start, float(began is not None))
+                             for name in ("false_response", f"{act.kind}_response")]
     return observations
 
 
@@ -71,12 +94,21 @@ def spoken_into(timeline: Timeline) -> list[Act]:
     return [act for act in timeline.acts if act.kind in ASIDE_KINDS and speaking(timeline.agent, act.start)]
 
 
+def stopped(timeline: Timeline, act: Act) -> float | None:
+    """Where the agent first falls silent from the onset of an act on."""
+    return first_silence(timeline.agent, act.start, STOP_SILENCE_SECONDS, timeline.known_until)
+
+
 def rest_of_answer(timeline: Timeline, act: Act) -> tuple[float, float] | None:
     return first_spoken(timeline.words, act.expects, act.start, next_claim(timeline, act))
 
 
 def has_finished(timeline: Timeline, act: Act, stop: float) -> bool:
     """Whether the silence at `stop` is proven to be the end of the agent's answer."""
+    without = timeline.without.get(act.start)
+    anyway = None if without is None else stopped(without, act)
+    if anyway is not None and anyway <= moment(stop + SAME_SECONDS):
+        return True
     rest = rest_of_answer(timeline, act)
     resumes = first_start(timeline.agent, stop, next_claim(timeline, act))
     return rest is not None and rest[1] <= stop + WORD_SECONDS and resumes is None
