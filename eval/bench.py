@@ -24,7 +24,7 @@ from eval.cast import Cast, check_one_of, check_voice
 from eval.manifest import check_resumable, suite_digest
 from eval.observations import write_observations
 from eval.programs import say, summarised
-from eval.recorded import Recorded, cast_of
+from eval.recorded import BringsScenarios, cast_of
 from eval.scenario import Scenario, suite
 from eval.simulation import Conversation, Played, participant, simulate
 
@@ -51,8 +51,8 @@ class Settings:
     counterfactuals: bool
 
 
-def scenarios_of(settings: Settings, cast: Cast | Recorded) -> tuple[Scenario, ...]:
-    scenarios = cast.scenarios if isinstance(cast, Recorded) else suite(settings.scenarios.files)
+def scenarios_of(settings: Settings, cast: Cast | BringsScenarios) -> tuple[Scenario, ...]:
+    scenarios = cast.scenarios if isinstance(cast, BringsScenarios) else suite(settings.scenarios.files)
     only = settings.scenarios.only
     for name in only:
         check_one_of(name, {scenario.name: scenario for scenario in scenarios}, "scenario")
@@ -71,7 +71,7 @@ def system_names(config: DictConfig) -> dict[str, str]:
     return names
 
 
-def rehearse(config: DictConfig, names: dict[str, str], cast: Cast | Recorded, scenarios: tuple[Scenario, ...],
+def rehearse(config: DictConfig, names: dict[str, str], cast: Cast | BringsScenarios, scenarios: tuple[Scenario, ...],
              seeds: list[int]) -> dict[str, dict[str, Any]]:
     """Makes everything once: whatever is wrong with the config is said before anything runs, and caches are filled.
 
@@ -114,8 +114,8 @@ def bench(config: DictConfig, run: Path, console: Console) -> None:
                for seed in settings.seeds for scenario in scenarios for clock in config.clocks for role in names]
     about = manifest({
         "name": run.name, **names, "clocks": list(config.clocks), "seeds": settings.seeds,
-        "suite": [str(cast.path)] if isinstance(cast, Recorded) else settings.scenarios.files,
-        "suite_digest": cast.digest() if isinstance(cast, Recorded) else suite_digest(scenarios),
+        "suite": [str(cast.path)] if isinstance(cast, BringsScenarios) else settings.scenarios.files,
+        "suite_digest": cast.digest() if isinstance(cast, BringsScenarios) else suite_digest(scenarios),
         "command": "duplex-bench " + " ".join(HydraConfig.get().overrides.task),
         "config": OmegaConf.to_container(config, resolve=False)})
     check_resumable(run, about)

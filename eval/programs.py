@@ -7,10 +7,11 @@ from rich.console import Console
 
 from duplex.manifest import read_manifest
 from eval.observations import read_observations
+from eval.printed_table import print_table
 from eval.report import clock_words, write_report
 from eval.report_table import rows as report_rows
 from eval.report_table import verdict
-from eval.scores import print_table, table, write_table
+from eval.scores import seed_of, table, write_table
 
 
 def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, Path | None]:
@@ -26,7 +27,8 @@ def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, P
     agent, baseline = about["agent"], about.get("baseline")
     played = set(observations.loc[observations["system"] == agent, "clock"])
     clocks = [clock for clock in about["clocks"] if clock in played] or about["clocks"][:1]
-    tables = [table(observations, agent, baseline, clock) for clock in clocks]
+    seed = seed_of(str(about.get("name") or run.name))
+    tables = [table(observations, agent, baseline, clock, seed) for clock in clocks]
     write_table(tables, run / "table.csv")
     print_table(pd.concat(tables, ignore_index=True), console)
     if missing := [clock for clock in about["clocks"] if clock not in clocks]:

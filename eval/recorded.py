@@ -5,15 +5,15 @@ into one agent's turn may fall into another's pause, which is why scripted calle
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
-from duplex.conversation import Prompt
+from duplex.conversation import Participant, Prompt
 from duplex.journal import recordings
 from duplex.recording import load
 from duplex.replay import Replay
@@ -21,6 +21,33 @@ from eval.cast import Cast
 from eval.scenario import Scenario
 
 CATEGORY: Final = "replay"  # of sound files, and of calls by a person
+
+
+class KnowsItsCall(Participant, Protocol):
+    """A caller that brings along what one needs to know to play its scenario; see `eval.cast.ScriptedCaller`."""
+
+    @property
+    def prompt(self) -> Prompt: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class BringsScenarios(Protocol):
+    """A cast whose scenarios are what it found at `path`: recordings, or a data set."""
+
+    path: Path
+    scenarios: tuple[Scenario, ...]
+
+    def caller(self, scenario: Scenario, seed: int) -> KnowsItsCall:
+        """Who plays a scenario."""
+
+    def voices_of(self, scenarios: Iterable[Scenario], seeds: Collection[int]) -> set[str]:
+        """Names of the voices that will be heard and that an agent could have as well."""
+
+    def digest(self) -> str:
+        """What tells these scenarios from others of the same names."""
 
 
 class RecordedCaller(Replay):
@@ -83,7 +110,7 @@ def named(paths: list[Path]) -> dict[str, Path]:
     return dict(zip(names, paths, strict=True))
 
 
-def cast_of(user: DictConfig) -> Cast | Recorded:
+def cast_of(user: DictConfig) -> Cast | BringsScenarios:
     """Who calls in a bench by its config: a cast, or whoever was recorded where it says `Replay`.
 
     Raises:
@@ -92,7 +119,7 @@ def cast_of(user: DictConfig) -> Cast | Recorded:
     if get_object(user["_target_"]) is Replay:
         user = OmegaConf.merge(user, {"_target_": f"{__name__}.{Recorded.__name__}"})  # type: ignore[assignment]  # a DictConfig
     found = built(user)
-    if not isinstance(found, Cast | Recorded):
-        raise ValueError(f"{type(found).__name__} is one caller of one call; a bench takes user=scripted, or user=replay "
-                         "user.path=...")
+    if not isinstance(found, Cast | BringsScenarios):
+        raise ValueError(f"{type(found).__name__} is one caller of one call; a bench takes user=scripted, or user=replay or "
+                         "user=full_duplex_bench with user.path=...")
     return found

@@ -1,173 +1,168 @@
-"""From observations to `table.csv`: what was measured, summarised and printed.
+"""From observations to `table.csv`: what was measured, summarised.
 
-What is measured is defined in `eval.metrics`, how it is summarised in `eval.statistics`. The file is the same to the byte
-for the same observations.
+What is measured is defined in `eval.metrics`, how it is summarised in `eval.statistics`; it is printed by
+`eval.printed_table`. The file is the same to the byte for the same observations of a run.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from eval.bootstrap import Sample
+from eval.comparison import holm, p_value
 from eval.metrics.catalogue import METRIC_VERSION, METRICS
 from eval.metrics.metric import Metric
-from eval.statistics import Estimate, Sample, estimate, paired_difference
+from eval.statistics import Estimate, estimate, only, paired_difference
 
-FEW: Final = 10  # occasions, below which a number is flagged
-ZONES: Final = (("zone_natural", "natural", "green"), ("zone_slow", "slow", "yellow"), ("zone_machine", "machine", "red"))
-ZONE_COLUMNS: Final = 40
+FEW: Final = 10  # occasions, below which a number is not printed
+FAILED: Final = "conversation_failed"  # of every conversation
 
 
-def table(observations: pd.DataFrame, agent: str, baseline: str | None, clock: str) -> pd.DataFrame:
+class Occasions(NamedTuple):
+    """What a system did on the occasions of one metric.
+
+    Attributes:
+        sample: with a number for each conversation.
+        pairs: (num_occasions,) numbers that two systems share for the same scenario and seed.
+        happened: on how many occasions it could have been measured; None where the metric does not say.
+    """
+
+    sample: Sample
+    pairs: np.ndarray
+    happened: int | None = None
+
+    @property
+    def by_pairs(self) -> Sample:
+        return self.sample._replace(conversations=self.pairs)
+
+
+def table(observations: pd.DataFrame, agent: str, baseline: str | None, clock: str, seed: int = 0) -> pd.DataFrame:
     """One row per metric: the agent, the baseline, and the agent minus the baseline on the scenarios both had.
+
+    Beside the observations it holds two numbers a row and one metric at a time.
+
+    Args:
+        seed: of the bootstrap and of the tests; see `seed_of`.
 
     Raises:
         ValueError: when the agent has no conversation on that clock.
     """
-    on_clock = observations[observations["clock"] == clock]
-    if agent not in set(on_clock["system"]):
-        found = sorted(map(" on ".join, set(zip(observations["system"], observations["clock"], strict=True))))
+    places = {place: np.asarray(rows) for place, rows in
+              observations.groupby(["clock", "system", "metric"], sort=False).indices.items()}
+    if (clock, agent, FAILED) not in places:
+        found = sorted(set(observations["system"] + " on " + observations["clock"]))
         raise ValueError(f"no conversation of {agent!r} on the clock {clock!r}; there are {', '.join(found) or 'none'}")
-    ours, theirs = (on_clock[on_clock["system"] == name] for name in (agent, baseline))
-    common = sorted(set(pair_keys(ours)) & set(pair_keys(theirs)))
-    return pd.DataFrame([
-        {"clock": clock, **summary(metric, ours, theirs, common),
-         "agent_name": agent, **conversation_counts(ours, "agent"),
-         "baseline_name": baseline or "", **conversation_counts(theirs, "baseline"), "metric_version": METRIC_VERSION}
-        for metric in METRICS])
+    every, none = occasions(observations), np.empty(0, int)
+
+    def observed(system: str | None, name: str, among: str = "") -> Occasions:
+        happened = len(places.get((clock, system, among), none)) if among else None
+        return chosen(every, places.get((clock, system, name), none), happened)
+
+    failed = {"agent": observed(agent, FAILED), "baseline": observed(baseline, FAILED)}
+    common = np.intersect1d(failed["agent"].pairs, failed["baseline"].pairs)
+    rows = [
+        {"clock": clock, **row(metric, observed(agent, metric.observed, metric.among),
+                               observed(baseline, metric.observed, metric.among), common, seed),
+         "agent_name": agent, **conversation_counts(failed["agent"], "agent"), "baseline_name": baseline or "",
+         **conversation_counts(failed["baseline"], "baseline"), "metric_version": METRIC_VERSION}
+        for metric in METRICS]
+    adjusted = holm({row["metric"]: row["p_value"] for row in rows}, sum(metric.tested for metric in METRICS))
+    return pd.DataFrame([{**row, "p_holm": adjusted[row["metric"]]} for row in rows]).astype(
+        {"p_value": float, "p_holm": float})
 
 
-def summary(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame, common: Sequence[str]) -> dict[str, Any]:
-    ours, theirs = (frame[frame["metric"] == metric.observed] for frame in (ours, theirs))
+def seed_of(run: str) -> int:
+    """What the bootstrap of a run is seeded with: the first 8 bytes of SHA-256 of its name."""
+    return int.from_bytes(hashlib.sha256(run.encode()).digest()[:8])
+
+
+def summary(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame, common: Collection[Any], seed: int = 0) -> dict[str, Any]:
+    """`row` of a metric from all observations of two systems, one of whom may have none.
+
+    Args:
+        common: `pair_keys` of the conversations that both had.
+    """
+    agent, baseline = (chosen(occasions(frame), np.flatnonzero(frame["metric"] == metric.observed),
+                              int((frame["metric"] == metric.among).sum()) if metric.among else None)
+                       for frame in (ours, theirs))
+    return row(metric, agent, baseline, np.array(list(common), np.uint64), seed)
+
+
+def row(metric: Metric, ours: Occasions, theirs: Occasions, common: np.ndarray, seed: int = 0) -> dict[str, Any]:
+    """A metric's row of the table, but for what is adjusted over several metrics.
+
+    Args:
+        common: numbers of the pairs of conversations that both had.
+    """
+    pairs = ours.by_pairs, theirs.by_pairs
     estimates = {
-        "agent": estimate(sample(ours, conversation_keys(ours)), metric.statistic),
-        "baseline": estimate(sample(theirs, conversation_keys(theirs)), metric.statistic),
-        "difference": paired_difference(
-            sample(ours, pair_keys(ours)), sample(theirs, pair_keys(theirs)), metric.statistic, common),
+        "agent": estimate(ours.sample, metric.statistic, seed),
+        "baseline": estimate(theirs.sample, metric.statistic, seed),
+        "difference": paired_difference(*pairs, metric.statistic, common, seed),
     }
     return {
         "metric": metric.name, "title": metric.title, "unit": metric.unit, "better": metric.better,
-        "statistic": metric.statistic, "headline": metric.headline,
-        **{column: number for name, found in estimates.items() for column, number in columns(name, found).items()},
-        "human": np.nan if metric.human is None else metric.human,
-        "few": estimates["agent"].n < FEW or (bool(common) and estimates["baseline"].n < FEW),
+        "statistic": metric.statistic, "headline": metric.headline, "family": metric.family,
+        **{column: number for name, found in estimates.items() for column, number in numbers(name, found).items()},
+        "agent_n_of": known(ours.happened), "baseline_n_of": known(theirs.happened),
+        "p_value": p_value(*pairs, metric.statistic, common, seed) if metric.tested else None,
+        "human": known(metric.human),
+        "few": estimates["agent"].n < FEW or (bool(len(common)) and estimates["baseline"].n < FEW),
     }
 
 
-def columns(name: str, found: Estimate) -> dict[str, Any]:
-    value, low, high = (np.nan if number is None else number for number in (found.value, found.low, found.high))
-    return {name: value, f"{name}_low": low, f"{name}_high": high, f"{name}_n": found.n,
-            f"{name}_n_conversations": found.n_conversations}
+def numbers(name: str, found: Estimate) -> dict[str, Any]:
+    return {name: known(found.value), f"{name}_low": known(found.low), f"{name}_high": known(found.high),
+            f"{name}_n": found.n, f"{name}_n_conversations": found.n_conversations}
 
 
-def conversation_counts(frame: pd.DataFrame, name: str) -> dict[str, int]:
-    failed = frame.loc[frame["metric"] == "conversation_failed", "value"]
-    return {f"{name}_conversations": len(failed), f"{name}_failed": int(failed.sum())}
+def known(number: float | None) -> float:
+    return math.nan if number is None else number
+
+
+def conversation_counts(failed: Occasions, name: str) -> dict[str, int]:
+    return {f"{name}_conversations": len(failed.pairs), f"{name}_failed": int(failed.sample.values.sum())}
 
 
 def conversations(observations: pd.DataFrame) -> pd.DataFrame:
     """How many conversations each system had on each clock, and how many of them failed."""
-    failed = observations[observations["metric"] == "conversation_failed"]
+    failed = observations[observations["metric"] == FAILED]
     counted = failed.groupby(["clock", "system"])["value"].agg(["count", "sum"]).reset_index()
     return counted.set_axis(["clock", "system", "conversations", "failed"], axis=1).astype({"failed": int})
 
 
-def sample(frame: pd.DataFrame, keys: np.ndarray) -> Sample:
-    return Sample(frame["value"].to_numpy(float), frame["censored"].to_numpy(bool), keys,
-                  frame["start"].to_numpy(float), frame["per"].to_numpy(float))
+def occasions(frame: pd.DataFrame) -> Occasions:
+    """Everything that was observed, of whatever metric."""
+    return Occasions(Sample(
+        frame["value"].to_numpy(float), frame["censored"].to_numpy(bool), conversation_keys(frame),
+        frame["start"].to_numpy(float), frame["per"].to_numpy(float)), pair_keys(frame))
+
+
+def chosen(every: Occasions, rows: np.ndarray, happened: int | None) -> Occasions:
+    return Occasions(only(every.sample, rows), every.pairs[rows], happened)
 
 
 def conversation_keys(frame: pd.DataFrame) -> np.ndarray:
-    return np.array([f"{run}\t{name}" for run, name in zip(frame["run"], frame["conversation"], strict=True)], str)
+    """A number for each conversation, the same for all its rows."""
+    return hashed(frame[["run", "conversation"]])
 
 
 def pair_keys(frame: pd.DataFrame) -> np.ndarray:
-    """What makes conversations of two systems the same: the scenario and the seed."""
-    return np.array([f"{scenario}\t{seed}" for scenario, seed in zip(frame["scenario"], frame["seed"], strict=True)], str)
+    """What makes conversations of two systems the same, as a number: the scenario and the seed."""
+    return hashed(frame[["scenario", "seed"]])
+
+
+def hashed(frame: pd.DataFrame) -> np.ndarray:
+    """64 bits of a row: the chance that two of 10,000 conversations share them is 3 in 10^12, and numbers sort quickly."""
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
 
 
 def write_table(tables: Sequence[pd.DataFrame], path: Path) -> None:
     """Writes the tables of all clocks as one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True).to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
-
-
-def print_table(tables: pd.DataFrame, console: Console) -> None:
-    """Prints the metrics that had an occasion, one table a clock; a difference has a colour if its interval leaves out 0."""
-    for clock, of_clock in tables.groupby("clock", sort=False):
-        records = [{str(column): cell for column, cell in record.items()} for record in of_clock.to_dict("records")]
-        first = records[0]
-        compared = bool(first["baseline_conversations"])
-        shown = Table(title=f"{first['agent_name']}{' and ' + first['baseline_name'] if compared else ''}, "
-                            f"{clock} clock", caption=caption(first, compared), title_justify="left",
-                      caption_justify="left")
-        shown.add_column("")
-        names = [first["agent_name"], *([first["baseline_name"], "difference"] if compared else [])]
-        for name in (*names, "people"):
-            shown.add_column(name, justify="right", no_wrap=True)
-        for record in sorted(records, key=lambda record: not record["headline"]):
-            if record["agent_n"] or record["baseline_n"]:
-                values = [Text(with_interval(record, "agent"))]
-                if compared:
-                    values += [Text(with_interval(record, "baseline")),
-                               Text(with_interval(record, "difference"), style=colour(record))]
-                title = f"{record['title']}{' *' if record['few'] else ''}"
-                shown.add_row(Text(title, style="bold" if record["headline"] else ""), *values,
-                              Text(printed(record["human"], record["unit"])))
-        console.print(shown)
-        for name in ("agent", "baseline"):
-            if first[f"{name}_conversations"]:
-                console.print(zone_bar(records, name))
-
-
-def caption(record: Mapping[str, Any], compared: bool) -> str:
-    parts = [f"{record[f'{name}_name']}: {record[f'{name}_conversations']} conversations, "
-             f"{record[f'{name}_failed']} failed" for name in ("agent", *(["baseline"] if compared else []))]
-    return "; ".join([*parts, "in brackets 95 % intervals", f"* fewer than {FEW} occasions"])
-
-
-def with_interval(record: Mapping[str, Any], name: str) -> str:
-    value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if pd.isna(value) and pd.isna(low) and pd.isna(high):
-        return "not reached" if record[f"{name}_n"] and name != "difference" else "–"
-    unit, sign = record["unit"], "+" if name == "difference" else ""
-    ends = "" if pd.isna(low) and pd.isna(high) else f" [{printed(low, unit, sign)}, {printed(high, unit, sign)}]"
-    return f"{printed(value, unit, sign)}{ends}"
-
-
-def printed(value: float, unit: str, sign: str = "") -> str:
-    """`value` with its unit; `sign` "+" for a difference, which in shares is in percentage points."""
-    if pd.isna(value):
-        return "–"
-    if unit == "share":
-        return f"{100 * value:{sign}.0f} {'pp' if sign else '%'}"
-    return f"{value:{sign}.2f} {unit}"
-
-
-def colour(record: Mapping[str, Any]) -> str:
-    """Green where the agent is better, red where it is worse, none where the interval does not tell."""
-    low, high = record["difference_low"], record["difference_high"]
-    if pd.isna(low) or pd.isna(high) or low <= 0.0 <= high:
-        return ""
-    if record["better"] == "human":
-        is_better = abs(record["agent"] - record["human"]) < abs(record["baseline"] - record["human"])
-    else:
-        is_better = (record["difference"] < 0.0) == (record["better"] == "lower")
-    return "green" if is_better else "red"
-
-
-def zone_bar(records: Sequence[Mapping[str, Any]], name: str) -> Text:
-    """The shares of natural, slow and machine-like answers as one bar."""
-    shares = {record["metric"]: record[name] for record in records}
-    bar = Text(f"{records[0][f'{name}_name']}: ")
-    for zone, title, style in ZONES:
-        share = shares.get(zone)
-        if share is not None and not pd.isna(share):
-            bar.append("█" * round(share * ZONE_COLUMNS), style)
-            bar.append(f" {title} {100 * share:.0f} %  ")
-    return bar

@@ -28,7 +28,7 @@ from duplex.recording import Recording, load, save
 from eval.cast import Cast
 from eval.counterfactual import FOLDER, Witness, comparable, load_otherwise, save_otherwise
 from eval.observations import rows
-from eval.recorded import Recorded, cast_of
+from eval.recorded import BringsScenarios, cast_of
 from eval.scenario import Scenario
 
 
@@ -146,7 +146,7 @@ class Stage:
         self.max_seconds: float = made.max_seconds
 
     @cached_property
-    def cast(self) -> Cast | Recorded:
+    def cast(self) -> Cast | BringsScenarios:
         return cast_of(self.config.user)
 
     def play(self, conversation: Conversation) -> Played:

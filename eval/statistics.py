@@ -1,41 +1,22 @@
 """Numbers about many occasions, and how far to trust them.
 
-Intervals are percentile bootstraps over conversations, as occasions of one conversation are alike (Efron & Tibshirani,
-1993). A rate that never varied has no bootstrap; its interval is Wilson's (1927), with conversations as trials: 0 of 12
-is not "0 % for sure". No files, no metrics.
+The rules were chosen by how often they hold the truth (`scripts/interval_coverage.py`): percentiles of a bootstrap over
+conversations, as far out as Student's t is beyond the normal; Wilson's interval for rates. Whether a difference may be
+chance is tested in `eval.comparison`. No files, no metrics.
 """
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from statistics import NormalDist
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from eval.bootstrap import QUANTILES, Sample, resamples, statistics, sums
+from eval.human_distance import excess
 from eval.metrics.metric import Statistic
+from eval.proportions import NORMAL, TAIL, covariance, difference_interval, effective_size, rate_interval, student
 
-RESAMPLES: Final = 2_000
-COVERAGE: Final = 0.95
-MOST_NUMBERS: Final = 4_000_000  # in one block of resampled survival curves, 32 MB
-
-
-class Sample(NamedTuple):
-    """Observations of one metric.
-
-    Attributes:
-        values: (num_occasions,) float.
-        censored: (num_occasions,) bool; the true value is larger.
-        conversations: (num_occasions,) the conversation each belongs to, names or numbers.
-        starts: (num_occasions,) when each was, seconds into its conversation; for a drift.
-        per: (num_occasions,) what each value is counted over; for a ratio.
-    """
-
-    values: np.ndarray
-    censored: np.ndarray
-    conversations: np.ndarray
-    starts: np.ndarray | None = None
-    per: np.ndarray | None = None
+Interval = tuple[float | None, float | None]
 
 
 class Estimate(NamedTuple):
@@ -44,8 +25,9 @@ class Estimate(NamedTuple):
     Attributes:
         value: None without occasions, or where a Kaplan-Meier curve does not come down to its quantile: too many
             occasions are censored to say.
-        low: None where the interval is open below, or from fewer than two conversations.
-        high: None where it is open above, or from fewer than two conversations.
+        low: None where the interval is open below, or where there is none: of fewer than two conversations, and of a ratio
+            that counted nothing, as nothing tells how much was missed.
+        high: None where it is open above, or where there is none.
         n: occasions; in a difference, those of the first system.
         n_conversations: with at least one occasion; in a difference, those of both systems.
     """
@@ -58,109 +40,121 @@ class Estimate(NamedTuple):
 
 
 def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
-    """`statistic` of a sample with the bootstrap over its conversations."""
+    """`statistic` of a sample with its interval.
+
+    Medians and percentiles are Kaplan-Meier's; a rate and a mean are over occasions, a ratio is one of sums. A drift is in
+    units per minute: least squares of the value on its start, with a level for each conversation, so that only what changes
+    within conversations counts; censored occasions are left out, and without two in one conversation there is none. A
+    human distance is the excess of Wasserstein-1 over chance, see `eval.human_distance`.
+    """
+    sample = usable(sample, statistic)
     names, members = np.unique(sample.conversations, return_inverse=True)
     if not len(names):
         return Estimate(None, None, None, 0, 0)
-    value = statistics(sample, members, np.ones((1, len(names))), statistic)[0]
+    value = once([sample], [members], len(names), statistic)[0]
     low, high = None, None
-    if len(names) > 1:
-        resampled = statistics(sample, members, resamples(len(names), seed), statistic)
-        low, high = interval(resampled, resampled)
-        if statistic == "rate" and value in (0.0, 1.0):
-            low, high = wilson(value, len(names))
+    if len(names) > 1 and not counts_nothing(sample, statistic):
+        if statistic == "rate":
+            low, high = rate_interval(*sums(sample, members, len(names), statistic))
+        else:
+            drawn = np.concatenate([statistics(sample, members, weights, statistic)
+                                    for weights in resamples(len(names), seed)])
+            low, high = interval(*centred(value, drawn, drawn, statistic), len(names))
+        if statistic in QUANTILES:
+            low, high = opened((low, high), sample, members, value, QUANTILES[statistic])
     return Estimate(finite(value), low, high, len(sample.values), len(names))
 
 
 def paired_difference(first: Sample, second: Sample, statistic: Statistic,
-                      conversations: Sequence[str] | Sequence[int] | None = None, seed: int = 0) -> Estimate:
+                      conversations: Sequence[str] | Sequence[int] | np.ndarray | None = None, seed: int = 0) -> Estimate:
     """`statistic` of the first minus that of the second system, on the conversations that both had.
 
-    Both are resampled by the same conversations, so that what makes a scenario hard for both cancels.
+    Both are resampled by the same conversations, so that what makes a scenario hard for both cancels; of rates, the
+    intervals are put together by how they go along (Zou & Donner, 2008).
 
     Args:
         conversations: what both recorded, occasions or not; None for those with occasions of both.
     """
-    common = np.intersect1d(first.conversations, second.conversations) if conversations is None else np.unique(
-        np.array(conversations))
-    first, second = within(first, common), within(second, common)
-    if not len(first.values) or not len(second.values):
-        return Estimate(None, None, None, len(first.values), len(common))
-    members = [np.searchsorted(common, sample.conversations) for sample in (first, second)]
+    common = shared_conversations(first, second, conversations)
+    samples = [within(usable(sample, statistic), common) for sample in (first, second)]
+    num_occasions = len(samples[0].values)
+    if not all(len(sample.values) for sample in samples):
+        return Estimate(None, None, None, num_occasions, len(common))
+    members = [np.searchsorted(common, sample.conversations) for sample in samples]
+    ours, theirs = once(samples, members, len(common), statistic)
+    value = ours - theirs if math.isfinite(ours) or math.isfinite(theirs) else math.nan
+    low, high = None, None
+    if len(common) > 1 and not all(counts_nothing(sample, statistic) for sample in samples):
+        if statistic == "rate":
+            low, high = rate_difference(*(sums(sample, own, len(common), statistic)
+                                          for sample, own in zip(samples, members, strict=True)))
+        else:
+            lows, highs = zip(*differences(samples, members, statistic, len(common), seed), strict=True)
+            low, high = interval(*centred(value, np.concatenate(lows), np.concatenate(highs), statistic), len(common))
+    return Estimate(finite(value), low, high, num_occasions, len(common))
 
-    def differences(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The least and the greatest they may be: apart where neither curve comes down to its quantile."""
-        ours, theirs = (statistics(sample, own, weights, statistic)
-                        for sample, own in zip((first, second), members, strict=True))
+
+def shared_conversations(first: Sample, second: Sample,
+                         conversations: Sequence[str] | Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+    return np.intersect1d(first.conversations, second.conversations) if conversations is None else np.unique(
+        np.asarray(conversations))
+
+
+def usable(sample: Sample, statistic: Statistic) -> Sample:
+    """The occasions that a statistic is about: a drift has no use for censored values, nor for a share of nothing."""
+    if statistic != "drift":
+        return sample
+    per = np.ones(len(sample.values)) if sample.per is None else sample.per
+    return only(sample, ~sample.censored.astype(bool) & (per > 0.0))
+
+
+def within(sample: Sample, conversations: np.ndarray) -> Sample:
+    return only(sample, np.isin(sample.conversations, conversations))
+
+
+def only(sample: Sample, kept: np.ndarray) -> Sample:
+    starts, per = (None if column is None else column[kept] for column in (sample.starts, sample.per))
+    return Sample(sample.values[kept], sample.censored[kept], sample.conversations[kept], starts, per)
+
+
+def once(samples: Sequence[Sample], members: Sequence[np.ndarray], num_conversations: int,
+         statistic: Statistic) -> list[float]:
+    """The statistic of each sample as it is."""
+    found = [float(statistics(sample, own, np.ones((1, num_conversations), np.uint8), statistic)[0])
+             for sample, own in zip(samples, members, strict=True)]
+    if statistic == "human_distance":
+        return [float(excess(distance, len(sample.values))) for distance, sample in zip(found, samples, strict=True)]
+    return found
+
+
+def counts_nothing(sample: Sample, statistic: Statistic) -> bool:
+    return statistic == "ratio" and not sample.values.any()
+
+
+def differences(samples: Sequence[Sample], members: Sequence[np.ndarray], statistic: Statistic, num_conversations: int,
+                seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The least and the greatest they may be, in blocks: apart where neither curve comes down to its quantile."""
+    for weights in resamples(num_conversations, seed):
+        ours, theirs = (statistics(sample, own, weights, statistic) for sample, own in zip(samples, members, strict=True))
         both_open = np.isinf(ours) & np.isinf(theirs)
         known = np.where(both_open, 0.0, ours) - np.where(both_open, 0.0, theirs)
-        return np.where(both_open, -math.inf, known), np.where(both_open, math.inf, known)
-
-    value = differences(np.ones((1, len(common))))[0][0]
-    low, high = interval(*differences(resamples(len(common), seed))) if len(common) > 1 else (None, None)
-    if statistic == "rate" and value == low == high == 0.0:
-        # Neither was ever better than the other, in as many conversations as had an occasion.
-        high = wilson(0.0, len(np.union1d(first.conversations, second.conversations)))[1]
-        low = -high
-    return Estimate(finite(value), low, high, len(first.values), len(common))
+        yield np.where(both_open, -math.inf, known), np.where(both_open, math.inf, known)
 
 
-def kaplan_meier_quantile(values: np.ndarray, censored: np.ndarray, share: float) -> float | None:
-    """The smallest value by which at least `share` of the occasions have happened; None if the curve ends before.
+def centred(value: float, lows: np.ndarray, highs: np.ndarray, statistic: Statistic) -> tuple[np.ndarray, np.ndarray]:
+    """A sample drawn from a sample is farther from everything, so a distance takes from its resamples only their spread."""
+    if statistic != "human_distance":
+        return lows, highs
+    return lows - np.nanmean(lows) + value, highs - np.nanmean(highs) + value
 
-    The product-limit estimate for values censored on the right (Kaplan & Meier, 1958): an occasion censored at c
-    counts among those at risk up to c. Without censoring this is the lower empirical quantile.
+
+def interval(lows: np.ndarray, highs: np.ndarray, num_conversations: int) -> Interval:
+    """The 95 % expanded percentile interval (Hesterberg, 2015, section 5.3); resamples without an occasion are left out.
+
+    The tails are those at which a normal interval is as wide as Student's with one degree of freedom fewer than
+    conversations, as resamples of few conversations vary too little.
     """
-    if not len(values):
-        return None
-    return finite(survival_quantiles(values, censored, np.ones((1, len(values))), share)[0])
-
-
-def statistics(sample: Sample, members: np.ndarray, weights: np.ndarray, statistic: Statistic) -> np.ndarray:
-    """`statistic` of every resample, (num_resamples,).
-
-    Infinite where a quantile is not reached, not a number where no occasion was drawn.
-
-    Args:
-        members: (num_occasions,) index of the conversation of each.
-        weights: (num_resamples, num_conversations) how often each conversation was drawn.
-    """
-    if statistic in ("rate", "mean"):
-        num_conversations = weights.shape[1]
-        sums = np.bincount(members, sample.values, num_conversations)
-        counts = np.bincount(members, minlength=num_conversations)
-        with np.errstate(invalid="ignore"):
-            averages = (weights @ sums) / (weights @ counts)
-        return np.round(averages, 12)  # what a sum in another order would change is no width
-    share = {"median": 0.5, "p95": 0.95}[statistic]
-    rows = max(1, MOST_NUMBERS // len(members))
-    return np.concatenate([
-        survival_quantiles(sample.values, sample.censored, weights[row:row + rows][:, members], share)
-        for row in range(0, len(weights), rows)])
-
-
-def survival_quantiles(values: np.ndarray, censored: np.ndarray, weights: np.ndarray, share: float) -> np.ndarray:
-    """The Kaplan-Meier quantile under each row of weights (num_rows, num_occasions)."""
-    order = np.lexsort((censored, values))  # at equal values those that happened come before those censored
-    weights = weights[:, order]
-    at_risk = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1]
-    happened = weights * ~censored[order].astype(bool)
-    survival = np.cumprod(1.0 - happened / np.maximum(at_risk, 1.0), axis=1)
-    reached = survival <= 1.0 - share + 1e-9
-    quantiles = np.where(reached.any(axis=1), values[order][reached.argmax(axis=1)], math.inf)
-    return np.where(at_risk[:, 0] > 0, quantiles, math.nan)
-
-
-@lru_cache(maxsize=64)
-def resamples(num_conversations: int, seed: int) -> np.ndarray:
-    """How often each resample draws each conversation, (RESAMPLES, num_conversations)."""
-    even = np.full(num_conversations, 1.0 / num_conversations)
-    return np.random.default_rng(seed).multinomial(num_conversations, even, size=RESAMPLES).astype(np.float64)
-
-
-def interval(lows: np.ndarray, highs: np.ndarray) -> tuple[float | None, float | None]:
-    """The 95 % percentile interval; resamples without an occasion are left out."""
-    tail = (1.0 - COVERAGE) / 2.0
+    tail = NORMAL.cdf(-math.sqrt(num_conversations / (num_conversations - 1)) * student(num_conversations - 1))
     lows, highs = np.sort(lows[~np.isnan(lows)]), np.sort(highs[~np.isnan(highs)])
     if not len(lows):
         return None, None
@@ -168,18 +162,23 @@ def interval(lows: np.ndarray, highs: np.ndarray) -> tuple[float | None, float |
             finite(highs[math.ceil((1.0 - tail) * len(highs)) - 1]))
 
 
-def wilson(rate: float, num_trials: int) -> tuple[float, float]:
-    """Wilson's score interval of `rate` out of `num_trials`."""
-    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2.0)
-    centre = (rate + z * z / (2.0 * num_trials)) / (1.0 + z * z / num_trials)
-    spread = z / (1.0 + z * z / num_trials) * math.sqrt(
-        rate * (1.0 - rate) / num_trials + z * z / (4.0 * num_trials * num_trials))
-    return max(0.0, centre - spread), min(1.0, centre + spread)
+def opened(ends: Interval, sample: Sample, members: np.ndarray, value: float, share: float) -> Interval:
+    """An end is open where so few occasions may all lie on one side of the true quantile: a 95th percentile needs 72."""
+    happened = (sample.values <= value) & ~sample.censored.astype(bool)
+    occasions = np.bincount(members).astype(float)
+    worth = effective_size(np.bincount(members, happened), occasions)
+    return (None if (1.0 - share) ** worth > TAIL else ends[0], None if share ** worth > TAIL else ends[1])
 
 
-def within(sample: Sample, conversations: np.ndarray) -> Sample:
-    kept = np.isin(sample.conversations, conversations)
-    return Sample(*(None if column is None else column[kept] for column in sample))  # type: ignore[arg-type]  # the first three are there
+def rate_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
+    """Interval of the difference of two rates from what happened (0) and could have happened (1) in each conversation."""
+    counted = [counts[:, counts[1] > 0] for counts in (ours, theirs)]
+    if min(counts.shape[1] for counts in counted) < 2:
+        return None, None
+    variances = [covariance(*counts, *counts) for counts in (ours, theirs)]
+    together = covariance(*ours, *theirs) / math.sqrt(variances[0] * variances[1]) if min(variances) > 0.0 else 0.0
+    first, second = (float(counts[0].sum() / counts[1].sum()) for counts in counted)
+    return difference_interval((first, second), (rate_interval(*counted[0]), rate_interval(*counted[1])), together)
 
 
 def finite(value: float) -> float | None:

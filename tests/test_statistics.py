@@ -1,4 +1,4 @@
-"""Estimates and intervals against hand computed examples."""
+"""Estimates and intervals against hand computed examples; those of rates are in test_proportions."""
 
 import math
 import time
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.statistics import Estimate, Sample, estimate, kaplan_meier_quantile, paired_difference, resamples
+from eval.bootstrap import RESAMPLES, Sample, resamples, statistics
+from eval.statistics import Estimate, estimate, interval, paired_difference
+from eval.survival import kaplan_meier_quantile
 
 
 def sample(values: list[float], conversations: list[str] | list[int] | None = None, censored: list[int] = []) -> Sample:  # noqa: B006
@@ -84,13 +86,24 @@ def test_silence_never_wins(values: list[float], data: st.DataObject) -> None:
 
 
 def test_constant_data_has_no_width() -> None:
-    for statistic in ("median", "p95", "rate", "mean"):
+    for statistic in ("median", "mean", "ratio"):
         assert estimate(sample([0.4] * 6), statistic) == Estimate(0.4, 0.4, 0.4, 6, 6)  # type: ignore[arg-type]
 
 
 def test_two_clusters_of_0_and_1_span_everything() -> None:
-    assert estimate(sample([0, 1], ["a", "b"]), "rate") == Estimate(0.5, 0.0, 1.0, 2, 2)
-    assert estimate(sample([0, 0, 0, 1, 1, 1], list("aaabbb")), "rate") == Estimate(0.5, 0.0, 1.0, 6, 2)
+    assert estimate(sample([0, 1], ["a", "b"]), "mean") == Estimate(0.5, 0.0, 1.0, 2, 2)
+    assert estimate(sample([0, 0, 0, 1, 1, 1], list("aaabbb")), "mean") == Estimate(0.5, 0.0, 1.0, 6, 2)
+
+
+def test_few_occasions_leave_a_95th_percentile_open_above() -> None:
+    """All of 71 may lie below it by chance, more often than in one of 40 samples; of 100, seldom."""
+    few, many = (estimate(sample(list(np.arange(number) / 100.0)), "p95") for number in (71, 100))
+    assert (few.value, few.high) == (0.67, None) and few.low is not None
+    assert many.value == 0.94 and many.high is not None
+
+
+def test_few_conversations_leave_a_median_open_on_both_sides() -> None:
+    assert estimate(sample([0.4] * 5), "median") == Estimate(0.4, None, None, 5, 5)
 
 
 def test_many_occasions_of_one_conversation_are_no_evidence() -> None:
@@ -132,14 +145,102 @@ def test_a_seed_gives_the_same_interval() -> None:
 def test_weighting_a_conversation_is_drawing_it_as_often() -> None:
     rng = np.random.default_rng(3)
     values, censored, members = rng.uniform(0, 5, 40).round(1), rng.random(40) < 0.3, rng.integers(8, size=40)
-    found = estimate(Sample(values, censored, members), "median")
+    drawn = np.concatenate(list(resamples(8, 0)))
     by_hand = []
-    for weights in resamples(8, 0):
+    for weights in drawn:
         rows = np.concatenate([np.flatnonzero(members == member) for member, count in enumerate(weights)
                                for _ in range(int(count))])
         median = kaplan_meier_quantile(values[rows], censored[rows], 0.5)
         by_hand.append(math.inf if median is None else median)
-    assert (found.low, found.high) == (sorted(by_hand)[50], sorted(by_hand)[1949])
+    assert list(statistics(Sample(values, censored, members), members, drawn, "median")) == by_hand
+
+
+def test_the_curve_falls_as_the_product_says() -> None:
+    """Kaplan and Meier's product, one factor after the other, against the telescoped one."""
+    rng = np.random.default_rng(4)
+    for _ in range(300):
+        number = int(rng.integers(1, 25))
+        values, censored = rng.normal(size=number).round(1), rng.random(number) < rng.random()
+        survival, found = 1.0, None
+        for value in np.unique(values):
+            events = np.sum((values == value) & ~censored)
+            survival *= 1.0 - events / np.sum(values >= value)
+            if found is None and events and survival <= 0.5 + 1e-9:
+                found = value
+        assert kaplan_meier_quantile(values, censored, 0.5) == found
+
+
+def test_the_tails_are_those_of_student() -> None:
+    """8 conversations: the normal's tail at sqrt(8 / 7) times 2.365 is 0.57 %, rank 11 of 2,000 from either end."""
+    drawn = np.arange(float(RESAMPLES))
+    assert interval(drawn, drawn, 8) == (11.0, 1988.0)
+    assert interval(drawn, drawn, 10_000) == (49.0, 1950.0)
+
+
+def test_every_conversation_is_drawn_as_often_as_the_others() -> None:
+    drawn = np.concatenate(list(resamples(40, 1)))
+    assert drawn.shape == (RESAMPLES, 40) and set(drawn.sum(axis=1)) == {40}
+    assert drawn.mean(axis=0) == pytest.approx(np.ones(40), abs=5 / math.sqrt(RESAMPLES))
+
+
+def test_many_conversations_are_drawn_in_blocks_the_same_each_time() -> None:
+    first, again = (next(resamples(20_000, 0)) for _ in range(2))
+    assert len(first) < 20 and (first == again).all() and set(first.sum(axis=1)) == {20_000}
+
+
+# ratios and drifts
+
+
+def test_a_ratio_is_one_of_sums() -> None:
+    counted = Sample(np.array([1.0, 5.0]), np.zeros(2, bool), np.arange(2), per=np.array([1.0, 3.0]))
+    assert estimate(counted, "ratio") == Estimate(1.5, 1.0, pytest.approx(5 / 3), 2, 2)
+
+
+def test_a_ratio_over_nothing_is_no_number() -> None:
+    nothing = Sample(np.array([1.0, 2.0]), np.zeros(2, bool), np.arange(2), per=np.zeros(2))
+    assert estimate(nothing, "ratio")[:3] == (None, None, None)
+
+
+def test_counting_nothing_does_not_say_how_much_was_missed() -> None:
+    nothing = Sample(np.zeros(12), np.zeros(12, bool), np.arange(12), per=np.ones(12))
+    assert estimate(nothing, "ratio") == Estimate(0.0, None, None, 12, 12)
+    assert paired_difference(nothing, nothing, "ratio")[:3] == (0.0, None, None)
+
+
+def drift(values: list[float], starts: list[float], conversations: list[int], censored: list[int] = [],  # noqa: B006
+          per: list[float] | None = None) -> Estimate:
+    given = sample(values, conversations, censored)
+    return estimate(given._replace(starts=np.array(starts), per=None if per is None else np.array(per)), "drift")
+
+
+def test_a_drift_is_a_slope_per_minute() -> None:
+    assert drift([0.1, 0.2, 0.3], [0.0, 60.0, 120.0], [0, 0, 0]).value == pytest.approx(0.1)
+
+
+def test_a_drift_is_within_conversations() -> None:
+    """What differs between conversations, here by 5 at a later start, is none."""
+    found = drift([0.1, 0.2, 5.1, 5.2], [0.0, 60.0, 600.0, 660.0], [0, 0, 1, 1])
+    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_a_drift_weighs_conversations_by_their_spread() -> None:
+    """Slopes of 1 and 0 a minute over 2 and 1 minutes: sums of squares 2 and 0.5."""
+    assert drift([0.0, 2.0, 0.0, 0.0], [0.0, 120.0, 0.0, 60.0], [0, 0, 1, 1]).value == pytest.approx(2.0 / 2.5)
+
+
+def test_a_drift_leaves_out_what_is_censored() -> None:
+    found = drift([0.1, 0.2, 5.0], [0.0, 60.0, 120.0], [0, 0, 0], censored=[2])
+    assert (found.value, found.n) == (pytest.approx(0.1), 2)
+
+
+def test_a_drift_of_shares_is_of_quotients() -> None:
+    found = drift([1.0, 6.0, 0.0], [0.0, 60.0, 90.0], [0, 0, 0], per=[10.0, 20.0, 0.0])
+    assert (found.value, found.n) == (pytest.approx(0.2), 2)
+
+
+def test_without_two_occasions_in_a_conversation_there_is_no_drift() -> None:
+    assert drift([0.1, 0.2], [0.0, 60.0], [0, 1])[:3] == (None, None, None)
+    assert drift([0.1, 0.2], [60.0, 60.0], [0, 0]).value is None
 
 
 # differences
@@ -181,16 +282,3 @@ def test_a_large_comparison_takes_seconds() -> None:
     for statistic in ("median", "rate"):
         estimate(large, statistic)  # type: ignore[arg-type]
     assert time.perf_counter() - started < 2.0
-
-
-def test_a_rate_that_never_varied_is_not_certain() -> None:
-    sample = Sample(np.zeros(24), np.zeros(24, bool), np.repeat(np.arange(12), 2))
-    found = estimate(sample, "rate")
-    assert (found.value, found.low) == (0.0, 0.0)
-    assert found.high == pytest.approx(0.2425, abs=1e-4)  # Wilson's interval of 0 out of 12
-
-
-def test_two_rates_that_never_varied_may_still_differ() -> None:
-    sample = Sample(np.ones(12), np.zeros(12, bool), np.arange(12))
-    found = paired_difference(sample, sample, "rate")
-    assert (found.value, found.low, found.high) == (0.0, pytest.approx(-0.2425, abs=1e-4), pytest.approx(0.2425, abs=1e-4))

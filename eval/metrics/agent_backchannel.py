@@ -46,7 +46,8 @@ def backchannel_timing(timeline: Timeline) -> list[Observation]:
     an opportunity when it begins within 0.5 s of it; each is met once. `backchannel_precision`: share of the backchannels
     that meet one. `backchannel_recall`: share of the opportunities that are met. `backchannel_skill`: hits beyond those
     that as many backchannels placed at random in the same turns would have, over the most there could be; 0 is chance, 1
-    is perfect, so that saying more cannot buy it. Turns without an opportunity are no occasion.
+    is perfect, so that saying more cannot buy it (those at random are let meet an opportunity twice, so the skill is, if
+    anything, too low). Turns without an opportunity are no occasion.
     """
     observations = []
     for act in held(timeline):

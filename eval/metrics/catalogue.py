@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from duplex.recording import Recording
+from eval.compat import dgslm, eva, full_duplex_bench, full_duplex_bench_15, tau_voice, vap
 from eval.metrics import human
 from eval.metrics.agent_backchannel import agent_backchannels, backchannel_timing, floor_theft
 from eval.metrics.aside import continues, false_response, kept, stop_excess
@@ -30,6 +31,7 @@ from eval.metrics.pause import pause_false_start
 from eval.metrics.stages import in_vain, latency_parts
 from eval.metrics.switch import answer_delay, early_rate, response_rate, switch_latency, zones
 from eval.metrics.task import conversation_failed, task_success
+from eval.metrics.trust import METRICS as TRUST
 from eval.metrics.turn_taking import floor_transfer_below_zero, floor_transfers, lengths, per_minute, talk_share
 from eval.timeline import Timeline, timeline
 
@@ -138,7 +140,7 @@ TURN_TAKING: Final = (
     Metric("caller_transfer", "Floor transfer offset of the caller", "s", "human", "median",
            "how human the simulated caller is", human=human.FLOOR_TRANSFER_MEDIAN),
     Metric("talk_share", "Talk share", "share", "neither", "ratio",
-           "the agent's part of the time that either speaks", human=0.5),
+           "the agent's part of the speech of both", human=0.5),
     Metric("talk_share_drift", "Talk share, drift", "share/min", "neither", "drift",
            "how much more of the talk is the agent's with every minute of a conversation", of="talk_share"),
     Metric("ipus", "Inter-pausal units", "/min", "human", "ratio", "of both, bounded by 0.2 s of silence",
@@ -181,7 +183,7 @@ OUTCOMES: Final = (
     Metric("part_lead", "Of the latency: silence first", "s", "lower", "mean", "silence at the start of the speech"),
     Metric("part_unexplained", "Of the latency: unexplained", "s", "lower", "mean",
            "heard, but explained by no stage; beyond 10 ms somebody is wrong"),
-    Metric("prepared_in_vain", "Answers prepared in vain", "answers", "lower", "mean",
+    Metric("prepared_in_vain", "Answers prepared in vain", "answers", "lower", "ratio",
            "answers prepared and not spoken, per answer spoken"),
     Metric("late_steps", "Late steps", "share", "lower", "ratio", "steps that took longer than the 80 ms of a frame"),
     Metric("realtime_factor", "Real-time factor", "s/s", "lower", "ratio",
@@ -197,13 +199,30 @@ ELIGIBLE: Final = tuple(
         ("interruption", "Interruptions", "the agent was speaking, with something left to say"),
         *((kind, plural.capitalize(), "the agent was speaking") for kind, (plural, _) in ASIDES.items())))
 
-METRICS: Final = (*SWITCHES, *INTERRUPTIONS, *ASIDE_METRICS, *MANNERS, *TURN_TAKING, *OUTCOMES, *ELIGIBLE)
+GROUPS: Final[Mapping[str, tuple[Metric, ...]]] = {  # of ours, as a reader looks for them
+    "Taking the floor": SWITCHES,
+    "Interruptions": INTERRUPTIONS,
+    "What claims nothing": ASIDE_METRICS,
+    "Listening": MANNERS,
+    "Turn-taking beside people": TURN_TAKING,
+    "Time and cost": OUTCOMES,
+    "What could be measured": (*TRUST, *ELIGIBLE),
+}
+
+# Other people's rules, under their own names.
+OTHERS: Final = (full_duplex_bench, full_duplex_bench_15, tau_voice, eva, vap, dgslm)
+
+METRICS: Final = (*(metric for group in GROUPS.values() for metric in group),
+                  *(metric for other in OTHERS for metric in other.METRICS))
+
+BY_NAME: Final[Mapping[str, Metric]] = {metric.name: metric for metric in METRICS}
 
 MEASURES: Final[tuple[Callable[[Timeline], list[Observation]], ...]] = (
     eligibility, switch_latency, answer_delay, response_rate, early_rate, zones, decision_times, pause_false_start,
     stop_latency, yield_rate, yield_excess, double_talk, stale_talk, interruption_response, recovery_rate, recovery_time,
     continues, kept, stop_excess, false_response, agent_backchannels, floor_theft, backchannel_timing,
-    floor_transfers, floor_transfer_below_zero, talk_share, per_minute, lengths, latency_parts, in_vain)
+    floor_transfers, floor_transfer_below_zero, talk_share, per_minute, lengths, latency_parts, in_vain,
+    *(measure for other in OTHERS for measure in other.MEASURES))
 
 
 def metric(name: str) -> Metric:
@@ -212,10 +231,9 @@ def metric(name: str) -> Metric:
     Raises:
         ValueError: for an unknown name, with the known ones.
     """
-    for candidate in METRICS:
-        if candidate.name == name:
-            return candidate
-    raise ValueError(f"no metric {name!r}; there are {', '.join(candidate.name for candidate in METRICS)}")
+    if name not in BY_NAME:
+        raise ValueError(f"no metric {name!r}; there are {', '.join(BY_NAME)}")
+    return BY_NAME[name]
 
 
 def observations(recording: Recording, without: Mapping[float, Recording] | None = None) -> list[Observation]:
@@ -226,4 +244,5 @@ def observations(recording: Recording, without: Mapping[float, Recording] | None
     """
     heard, failed = timeline(recording, without), recording.failure is not None
     found = [observation for measure in MEASURES for observation in measure(heard)]
+    found += full_duplex_bench.with_facts(heard, recording.facts)
     return found + task_success(heard, recording.facts, failed) + conversation_failed(failed) + steps(recording)

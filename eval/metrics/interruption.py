@@ -87,9 +87,12 @@ def stale_talk(timeline: Timeline) -> list[Observation]:
 
 
 def double_talk(timeline: Timeline) -> list[Observation]:
-    """Seconds that the agent speaks while an eligible interruption lasts (overlap in Full-Duplex-Bench 1.5)."""
+    """Seconds that the agent speaks while an eligible interruption lasts (overlap in Full-Duplex-Bench 1.5).
+
+    None where the recording ends before the interruption does.
+    """
     return [Observation("double_talk", act.start, overlap(timeline.agent, act.start, act.end))
-            for act in eligible(timeline)]
+            for act in eligible(timeline) if timeline.known_until >= act.end]
 
 
 def interruption_response(timeline: Timeline) -> list[Observation]:

@@ -32,7 +32,7 @@ def latency_parts(timeline: Timeline) -> list[Observation]:
             continue
         parts = {stage: float(str(answer.detail.get(stage, 0.0))) for stage in STAGES}
         over_at = max((event.start for event in timeline.events
-                       if event.kind == "endpoint" and event.start <= answer.start), default=answer.start)
+                       if event.kind == "endpoint" and act.start <= event.start <= answer.start), default=answer.start)
         parts = {"endpointing": over_at - act.end, **parts}
         parts["unexplained"] = latency - sum(parts.values())
         found += [Observation(f"part_{name}", act.end, moment(seconds)) for name, seconds in parts.items()]
@@ -42,11 +42,11 @@ def latency_parts(timeline: Timeline) -> list[Observation]:
 def logged_answer(timeline: Timeline, onset: float) -> Event | None:
     """The agent's own record of the answer that was heard to begin at `onset`."""
     return next((event for event in timeline.events
-                 if event.kind == "answer" and abs(event.start - onset) < MATCH_SECONDS), None)
+                 if event.kind == "answer" and abs(moment(event.start - onset)) < MATCH_SECONDS), None)
 
 
 def in_vain(timeline: Timeline) -> list[Observation]:
-    """Answers prepared per answer spoken, beyond the one that was: what an agent pays for being early.
+    """Answers prepared and not spoken, per answer spoken: what an agent pays for being early.
 
     Each costs a call of the language stage and a sentence of synthesis.
     """
@@ -55,4 +55,4 @@ def in_vain(timeline: Timeline) -> list[Observation]:
     used = sum(event.kind == "answer" and event.detail.get("prepared") is True for event in timeline.events)
     if not spoken:
         return []
-    return [Observation("prepared_in_vain", 0.0, (prepared - used) / spoken)]
+    return [Observation("prepared_in_vain", 0.0, float(prepared - used), per=float(spoken))]

@@ -39,7 +39,9 @@ def per_minute(timeline: Timeline) -> list[Observation]:
 
 
 def talk_share(timeline: Timeline) -> list[Observation]:
-    """The agent's share of the seconds that either speaks, in parts of about a minute; two people have a half each.
+    """The agent's share of the speech of both, in parts of about a minute; two people have a half each.
+
+    Seconds in which both speak count for both.
 
     A part in which nobody speaks is no occasion.
     """
