@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from eval.bootstrap import Sample, statistics
+from eval.bootstrap import QUANTILES, Sample, statistics
 from eval.metrics.metric import Statistic
 from eval.statistics import shared_conversations, usable, within
 from eval.survival import BLOCK_NUMBERS
@@ -22,11 +22,11 @@ def p_value(first: Sample, second: Sample, statistic: Statistic,
     """How often a difference at least as large, either way, comes of systems that are no different (Fisher, 1935).
 
     If it does not matter which system held a conversation, the two recordings of a scenario and seed may be swapped. Each
-    pair is, or is not, at random, SWAPS times, and the statistic of the table, Kaplan-Meier's median included, is computed
-    anew. Returns the share of differences as large as the observed one, itself among them (Phipson & Smyth, 2010). A swap
-    that leaves a system without an occasion, or one with a median and the other without, counts as as large; two medians
-    neither of which is reached do not differ. None where there is no difference to test: a system has no occasion, or its
-    median is not reached.
+    pair is, or is not, at random, SWAPS times, and the statistic is computed anew. Of medians and percentiles the statistic
+    is the mean score of Gehan (1965), as the median of what two systems said jumps from one to the other; of all else it is
+    that of the table. Returns the share of differences as large as the observed one, itself among them (Phipson & Smyth,
+    2010). A swap that leaves a system without an occasion counts as as large. None where a system has no occasion, or
+    nothing that the statistic could be computed of.
 
     Args:
         conversations: what both recorded, occasions or not; None for those with occasions of both.
@@ -36,6 +36,8 @@ def p_value(first: Sample, second: Sample, statistic: Statistic,
     if not len(first.values) or not len(second.values):
         return None
     pooled = both(first, second)
+    if statistic in QUANTILES:
+        pooled, statistic = pooled._replace(values=gehan_scores(pooled.values, pooled.censored)), "mean"
     members = np.concatenate([np.searchsorted(common, first.conversations),
                               np.searchsorted(common, second.conversations) + len(common)])
     rng, rows = np.random.default_rng(seed), max(1, BLOCK_NUMBERS // (2 * len(common)))
@@ -46,7 +48,7 @@ def p_value(first: Sample, second: Sample, statistic: Statistic,
     for row in range(0, SWAPS, rows):
         swapped = rng.random((min(rows, SWAPS - row), len(common))) < 0.5
         found = np.abs(differences(pooled, members, swapped, statistic))
-        as_large += int(np.sum(~(found < abs(observed) - 1e-12)))
+        as_large += int(np.sum(~(found < abs(observed) - 1e-9)))
     return as_large / (1 + SWAPS)
 
 
@@ -57,11 +59,22 @@ def both(first: Sample, second: Sample) -> Sample:
                   np.concatenate([first.conversations, second.conversations]), starts, per)
 
 
-def differences(pooled: Sample, members: np.ndarray, swapped: np.ndarray, statistic: Statistic) -> np.ndarray:
-    """The statistic of what counts as the first system minus that of the rest, (num_swaps,).
+def gehan_scores(values: np.ndarray, censored: np.ndarray) -> np.ndarray:
+    """Of each occasion, how many of all are surely sooner minus how many are surely later, (num_occasions,) float.
 
-    Infinite where only one median is reached, and, if nothing is swapped, where neither is; not a number where a system has
-    no occasion.
+    One censored at c is later than whatever happened by c, and nothing is surely later than it (Gehan, 1965).
+    """
+    censored = censored.astype(bool)
+    happened, lost, every = np.sort(values[~censored]), np.sort(values[censored]), np.sort(values)
+    sooner = np.where(censored, np.searchsorted(happened, values, "right"), np.searchsorted(happened, values, "left"))
+    tied = np.searchsorted(lost, values, "right") - np.searchsorted(lost, values, "left")
+    later = np.where(censored, 0, len(every) - np.searchsorted(every, values, "right") + tied)
+    return (sooner - later).astype(float)
+
+
+def differences(pooled: Sample, members: np.ndarray, swapped: np.ndarray, statistic: Statistic) -> np.ndarray:
+    """The statistic of what counts as the first system minus that of the rest, (num_swaps,); not a number where a system
+    has no occasion.
 
     Args:
         members: (num_occasions,) index of the conversation, the second system's after all of the first's.
@@ -69,9 +82,7 @@ def differences(pooled: Sample, members: np.ndarray, swapped: np.ndarray, statis
     """
     kept = np.concatenate([~swapped, swapped], axis=1).astype(np.uint8)
     ours, theirs = (statistics(pooled, members, weights, statistic) for weights in (kept, 1 - kept))
-    both_open = np.isinf(ours) & np.isinf(theirs)
-    same = np.where(swapped.any(axis=1), 0.0, math.inf)
-    return np.where(both_open, same, np.where(both_open, 0.0, ours) - np.where(both_open, 0.0, theirs))
+    return ours - theirs
 
 
 def holm(p_values: Mapping[str, float | None], num_tests: int) -> dict[str, float | None]:

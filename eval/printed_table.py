@@ -21,10 +21,13 @@ LEAST_P: Final = 0.001  # smaller ones are said to be smaller
 WIDE: Final = 140  # columns of a terminal that holds a value and its interval in one line
 
 
-def print_table(tables: pd.DataFrame, console: Console) -> None:
+def print_table(tables: pd.DataFrame, console: Console, every_metric: bool = True) -> None:
     """Prints the metrics that had an occasion, one table a clock; a difference has a colour if its interval leaves out 0.
 
     The headline metrics first, those by other people's rules last, under the name of whose they are.
+
+    Args:
+        every_metric: false for the headline alone, and how many more there are.
     """
     for clock, of_clock in tables.groupby("clock", sort=False):
         records = [{str(column): cell for column, cell in record.items()} for record in of_clock.to_dict("records")]
@@ -37,7 +40,9 @@ def print_table(tables: pd.DataFrame, console: Console) -> None:
         for name in (*names, *(["difference"] if len(roles) > 1 else []), "people", "n"):
             shown.add_column(name, justify="right", no_wrap=True)
         family = ""
-        for record in arranged(records, roles):
+        found = arranged(records, roles)
+        kept = [record for record in found if every_metric or record["headline"]]
+        for record in kept:
             if record["family"] != family:
                 family = record["family"]
                 shown.add_section()
@@ -47,6 +52,8 @@ def print_table(tables: pd.DataFrame, console: Console) -> None:
         console.print(shown)
         for role in roles:
             console.print(zone_bar(records, role))
+        if len(kept) < len(found):
+            console.print(f"{len(found) - len(kept)} more metrics in table.csv (every_metric=true prints them)", style="dim")
 
 
 def arranged(records: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,10 +14,13 @@ from eval.report_table import verdict
 from eval.scores import seed_of, table, write_table
 
 
-def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, Path | None]:
+def summarised(run: Path, console: Console, report: bool = True, every_metric: bool = False) -> tuple[str, Path | None]:
     """Writes `table.csv` and `report.html` of a run from its observations and prints the table.
 
     A clock on which the agent has not played yet, in a run that was cut short, has no table.
+
+    Args:
+        every_metric: whether all are printed, or the headline alone.
 
     Returns:
         The headline of the first clock in a sentence, and the page's path if there is one.
@@ -30,7 +33,7 @@ def summarised(run: Path, console: Console, report: bool = True) -> tuple[str, P
     seed = seed_of(str(about.get("name") or run.name))
     tables = [table(observations, agent, baseline, clock, seed) for clock in clocks]
     write_table(tables, run / "table.csv")
-    print_table(pd.concat(tables, ignore_index=True), console)
+    print_table(pd.concat(tables, ignore_index=True), console, every_metric)
     if missing := [clock for clock in about["clocks"] if clock not in clocks]:
         console.print(f"no conversation of {agent} on the clocks {', '.join(missing)}: the run was cut short", markup=False)
     says = verdict(report_rows(tables[0]), clocks[0], agent, baseline or "")

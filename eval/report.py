@@ -7,7 +7,6 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +15,24 @@ import pandas as pd
 from markupsafe import Markup
 
 from duplex.recording import load
+from eval import human_distance
 from eval.metrics import human
-from eval.metrics.catalogue import METRICS
+from eval.metrics.catalogue import METRICS, metric
 from eval.observations import read_observations
-from eval.report_conversation import Conversation, details, folders, index_entry, plain
-from eval.report_table import MAIN_METRIC, Row, Value, bare, rows, shown, signed, verdict
+from eval.report_conversation import Conversation, details, folders, index_entry, is_told, otherwise, plain
+from eval.report_definitions import definitions, page_names
+from eval.report_doubts import Doubts, doubts
+from eval.report_groups import groups, headline
+from eval.report_numbers import bare, joined, p_words, shown, signed, uncapitalised, unit_words
+from eval.report_pictures import drifts, identity, latencies, likenesses, stacks, wraps
+from eval.report_table import TESTED, Row, rows, verdict
 
 PAGE_FOLDER: Final = Path(__file__).parent / "report_page"
-SCRIPTS: Final = ("page.js", "picture.js", "lanes.js", "player.js", "list.js", "start.js")
+STYLES: Final = ("page.css", "table.css", "pictures.css", "conversations.css")
+SCRIPTS: Final = ("page.js", "picture.js", "over_time.js", "find.js", "lanes.js", "otherwise.js", "player.js", "list.js",
+                  "start.js")
 INLINE_CONVERSATIONS: Final = 40  # above, each conversation is a script of its own, loaded when it is opened
-TOLD_ELSEWHERE: Final = ("name", "agent", "baseline", "clocks", "command", "config")
+TOLD_ELSEWHERE: Final = ("name", "agent", "baseline", "clocks", "command", "config", "refused", "segmentation")
 
 
 def write_report(run_folder: Path) -> Path:
@@ -43,33 +50,45 @@ def write_report(run_folder: Path) -> Path:
     manifest = json.loads((run_folder / "manifest.json").read_text(encoding="utf-8"))
     table = rows(pd.read_csv(run_folder / "table.csv"))
     observations = read_observations(run_folder / "observations.parquet")
-    index, inline = write_conversations(run_folder, observations)
+    index, inline, unreadable = write_conversations(run_folder, observations)
     data = {
         "agent": manifest["agent"], "baseline": manifest.get("baseline") or "", "clocks": manifest["clocks"],
         "conversations": index, "inline": inline,
-        "picture": {clock: picture(clock, manifest, table, observations) for clock in manifest["clocks"]},
+        "picture": {clock: latencies(clock, manifest, table, observations) for clock in manifest["clocks"]},
+        "wraps": [[wrap.seconds, wrap.words] for wrap in wraps(manifest)],
         "people": {"median": human.FLOOR_TRANSFER_MEDIAN, "belowZero": human.BELOW_ZERO,
-                   **json.loads((PAGE_FOLDER / "human_transitions.json").read_text(encoding="utf-8"))},
+                   **human_distance.bins()},
         "titles": {row.metric: [row.title, row.unit] for row in table},
+        "pages": page_names(),
     }
     page = run_folder / "report.html"
-    page.write_text(rendered(manifest, table, data), encoding="utf-8")
+    found = doubts(run_folder, manifest, observations, unreadable)
+    page.write_text(rendered(manifest, table, observations, data, found), encoding="utf-8")
     return page
 
 
-def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The index of all conversations, and their details if they are few enough to stand in the page."""
+def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[
+        list[dict[str, Any]], list[Any], list[tuple[str, str]]]:
+    """The index of all conversations, their details if they are few enough to stand in the page, and which could not be
+    read, with the reason."""
     observed: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in observations.to_dict("records"):
+    for row in observations[observations["metric"].map(is_told)].to_dict("records"):
         observed[identity(row["conversation"])].append({str(name): cell for name, cell in row.items()})
     data_folder = run_folder / "report_data"
     shutil.rmtree(data_folder, ignore_errors=True)
     found = folders(run_folder)
     are_inline = len(found) <= INLINE_CONVERSATIONS
-    index, inline = [], []
-    for number, folder in enumerate(found):
+    index: list[dict[str, Any]] = []
+    inline, unreadable = [], []
+    for folder in found:
         name = identity(folder.as_posix())
-        conversation = Conversation(name, load(folder), observed[name])
+        try:
+            recording = load(folder)
+        except (ValueError, FileNotFoundError) as error:
+            unreadable.append((name, str(error)))
+            continue
+        conversation = Conversation(name, recording, observed[name], otherwise(run_folder, name, recording))
+        number = len(index)
         index.append(index_entry(conversation))
         if are_inline:
             inline.append(details(conversation))
@@ -77,57 +96,42 @@ def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[l
             data_folder.mkdir(exist_ok=True)
             (data_folder / f"{number}.js").write_text(
                 f"receiveConversation({number}, {script_json(details(conversation))});\n", encoding="utf-8")
-    return index, inline
+    return index, inline, unreadable
 
 
-def identity(folder: str) -> str:
-    """clock/system/scenario-seed: where a conversation lies below `conversations/`, whatever stands before it."""
-    return "/".join(folder.split("/")[-3:])
-
-
-def picture(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame) -> dict[str, Any]:
-    """The dots of the latency picture on one clock, and the medians with their intervals as the table has them."""
-    of_metric = observations[(observations["clock"] == clock) & (observations["metric"] == MAIN_METRIC)]
-    row = next((row for row in table if row.clock == clock and row.metric == MAIN_METRIC), None)
-    systems = []
-    for role in ("agent", "baseline"):
-        name = manifest.get(role)
-        if not name:
-            continue
-        mine = of_metric[of_metric["system"] == name]
-        answered = mine[~mine["censored"].astype(bool)]
-        value: Value | None = getattr(row, role) if row else None
-        systems.append({
-            "name": name, "role": role,
-            "dots": [[round(float(seconds), 3), identity(conversation), round(float(start), 2)] for seconds, conversation, start
-                     in zip(answered["value"], answered["conversation"], answered["start"], strict=True)],
-            "n": len(mine), "unanswered": len(mine) - len(answered),
-            "median": None if value is None or isnan(value.value) else [value.value, value.low, value.high],
-        })
-    return {"title": row.title if row else "Switch latency", "systems": systems}
-
-
-def rendered(manifest: Mapping[str, Any], table: Sequence[Row], data: Mapping[str, Any]) -> str:
+def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame, data: Mapping[str, Any],
+             found: Doubts) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"shown": shown, "bare": bare, "signed": signed, "to_json": lambda value: json.dumps(value, indent=1)}
-    clocks = [{
-        "key": clock, "words": clock_words(clock, manifest),
-        "verdict": verdict([row for row in table if row.clock == clock], clock, data["agent"], data["baseline"]),
-        "headline": [row for row in table if row.clock == clock and row.headline and row.had_occasions],
-        "folded": [row for row in table if row.clock == clock and not row.headline and row.had_occasions],
-        "without": [row.title for row in table if row.clock == clock and not row.had_occasions],
-    } for clock in manifest["clocks"]]
+    environment.filters |= {"shown": shown, "bare": bare, "signed": signed, "p": p_words, "unit": unit_words,
+                            "uncapitalised": uncapitalised, "joined": joined,
+                            "to_json": lambda value: json.dumps(value, indent=1)}
+    longest = max((entry["seconds"] for entry in data["conversations"]), default=0.0)
     return environment.get_template("template.html").render(
         manifest={"started": "", "commit": "", "command": "", "config": {}, **manifest},
-        suite=in_words(manifest.get("suite") or ""), agent=data["agent"], baseline=data["baseline"], clocks=clocks,
-        num_conversations=len(data["conversations"]),
+        suite=in_words(manifest.get("suite") or ""), agent=data["agent"], baseline=data["baseline"],
+        clocks=[on_clock(clock, manifest, table, observations) for clock in manifest["clocks"]], doubts=found,
+        num_conversations=len(data["conversations"]), num_metrics=len(METRICS),
         human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
-        explanations={metric.name: metric.explanation for metric in METRICS},
-        facts=facts(manifest), css=own_file("page.css") + own_file("conversations.css"),
+        explanations={metric.name: metric.explanation for metric in METRICS}, pages=data["pages"],
+        tested=[metric(name).title for name in TESTED], definitions=definitions(), longest=longest, wraps=wraps(manifest),
+        facts=facts(manifest), css=Markup("\n").join(own_file(name) for name in STYLES),
         scripts=[own_file(name) for name in SCRIPTS],
         data=Markup(script_json(data)))
+
+
+def on_clock(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame) -> dict[str, Any]:
+    """What the page shows of a clock."""
+    of_clock = [row for row in table if row.clock == clock]
+    return {
+        "key": clock, "words": clock_words(clock, manifest),
+        "verdict": verdict(of_clock, clock, manifest["agent"], manifest.get("baseline") or ""),
+        "headline": headline(of_clock), "groups": groups(of_clock),
+        "without": [row for row in of_clock if not row.had_occasions],
+        "likenesses": likenesses(clock, manifest, observations), "drifts": drifts(clock, manifest, table),
+        "stacks": stacks(clock, manifest, table),
+    }
 
 
 def clock_words(clock: str, manifest: Mapping[str, Any]) -> dict[str, Any]:

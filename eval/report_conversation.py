@@ -1,12 +1,13 @@
 """One conversation as the report page draws it: peaks, segments, words, events and latency brackets.
 
-How it looks is decided in `report_page/`; what its sounds mean, in `eval.timeline`.
+How it looks is decided in `report_page/`; what its sounds mean, in `eval.timeline`; what is kept of it beside itself, as it
+goes when the caller leaves an act out, in `eval.counterfactual`.
 """
 
 import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,8 +15,10 @@ from urllib.parse import quote
 import numpy as np
 
 from duplex.frame import FRAME_BY_FRAME, SAMPLE_RATE, Event
-from duplex.recording import PARTIES, Recording
-from eval.activity import activity
+from duplex.recording import AGENT, PARTIES, Recording
+from eval.activity import activity, units
+from eval.counterfactual import FOLDER, load_otherwise
+from eval.metrics.catalogue import GROUPS
 from eval.metrics.switch import MACHINE_SECONDS
 from eval.timeline import timeline
 
@@ -23,6 +26,10 @@ PEAKS_PER_SECOND: Final = 100
 PEAK_FULL_SCALE: Final = 127  # of int8
 QUIETEST_PEAK: Final = 0.05  # a recording of silence is drawn flat, not blown up
 BRACKETS: Final = ("switch_latency", "interruption_response", "stop_latency")  # from `start`, lasting `value`
+SAID_TWICE: Final = ("answer_delay", "zone_", "yield_rate_half_second", "yield_rate_two_seconds", "_excess")  # by others
+TELLING: Final = frozenset(
+    metric.observed for group in ("Taking the floor", "Interruptions", "What claims nothing") for metric in GROUPS[group]
+    if not any(part in metric.name for part in SAID_TWICE)) | {"false_response", "task_success", "prepared_in_vain"}
 
 Plain = dict[str, Any]  # what JSON can hold
 
@@ -33,12 +40,24 @@ class Conversation:
 
     Attributes:
         identity: clock/system/scenario-seed, its address in the page and below `conversations/`.
-        observed: rows of `observations.parquet` that belong to it.
+        observed: rows of `observations.parquet` that belong to it and `is_told`.
+        without: the same as it goes without one of the caller's acts, by its onset.
     """
 
     identity: str
     recording: Recording
     observed: Sequence[Mapping[str, Any]]
+    without: Mapping[float, Recording] = field(default_factory=dict)
+
+
+def is_told(metric: str) -> bool:
+    """Whether an opened conversation shows what was observed of a metric: all that happened at a moment, said once."""
+    return metric in TELLING or metric.startswith("part_")
+
+
+def otherwise(run_folder: Path, identity: str, recording: Recording) -> dict[float, Recording]:
+    """The conversation as it goes without each of the acts for which a bench has kept that."""
+    return load_otherwise(recording, run_folder / FOLDER / identity)
 
 
 def index_entry(conversation: Conversation) -> Plain:
@@ -70,10 +89,21 @@ def details(conversation: Conversation) -> Plain:
         "decisions": [event_row(event) for event in heard.events if event.kind not in FRAME_BY_FRAME],
         "brackets": brackets(conversation.observed),
         "observed": [[row["metric"], row["value"], row["start"], bool(row["censored"])] for row in conversation.observed],
+        "without": [without(conversation.identity, onset, other) for onset, other in sorted(conversation.without.items())],
         "expect": recording.facts.get("expect") or {},
         "voice": recording.facts.get("voice", ""),
         "endedBy": recording.ended_by, "failure": recording.failure,
     })
+
+
+def without(identity: str, onset: float, other: Recording) -> Plain:
+    """What the agent does when an act is left out: when it speaks, what it says, how it sounds."""
+    return {
+        "kind": other.facts["without"]["kind"], "onset": round(onset, 3), "seconds": round(other.seconds, 2),
+        "audio": quote(f"{FOLDER}/{identity}/{round(1000 * onset)}/audio.wav"),
+        "segments": [[start, end] for start, end in units(other)[AGENT] if end > onset],
+        "text": " ".join(word.text for word in other.words[AGENT] if word.end > onset),
+    }
 
 
 def event_row(event: Event) -> list[Any]:

@@ -101,11 +101,18 @@ def shared_conversations(first: Sample, second: Sample,
 
 
 def usable(sample: Sample, statistic: Statistic) -> Sample:
-    """The occasions that a statistic is about: a drift has no use for censored values, nor for a share of nothing."""
+    """The occasions that a statistic is about: a drift has no use for censored values, nor for a share of nothing, nor for
+    a conversation that has all its occasions at one time."""
     if statistic != "drift":
         return sample
+    assert sample.starts is not None
     per = np.ones(len(sample.values)) if sample.per is None else sample.per
-    return only(sample, ~sample.censored.astype(bool) & (per > 0.0))
+    kept = ~sample.censored.astype(bool) & (per > 0.0)
+    names, members = np.unique(sample.conversations, return_inverse=True)
+    first, last = np.full(len(names), math.inf), np.full(len(names), -math.inf)
+    np.minimum.at(first, members[kept], sample.starts[kept])
+    np.maximum.at(last, members[kept], sample.starts[kept])
+    return only(sample, kept & (first < last)[members])
 
 
 def within(sample: Sample, conversations: np.ndarray) -> Sample:

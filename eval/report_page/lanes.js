@@ -8,15 +8,16 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60];
 const peaksOf = new WeakMap();
 let patterns = 0;
 
-// The drawing of a conversation at `scale` pixels per second; `x` of a time is simply time * scale.
-function drawLanes(details, duration, scale) {
-  const wide = Math.max(1, Math.ceil(duration * scale));
+// The drawing of a conversation at `scale` pixels per second; `x` of a time is simply time * scale. What stands below the
+// agent's lane makes room for the lane of what would have been.
+function drawLanes(details, duration, scale, chosen, choose) {
+  const wide = Math.max(1, Math.ceil(duration * scale)), lower = details.without.length ? OTHERWISE_HIGH : 0, bottom = AT.bottom + lower;
   const hatch = `overlap-${++patterns}`;
-  const svg = draw("svg", { class: "lanes", width: wide, height: AT.bottom, viewBox: `0 0 ${wide} ${AT.bottom}` },
+  const svg = draw("svg", { class: "lanes", width: wide, height: bottom, viewBox: `0 0 ${wide} ${bottom}` },
     draw("defs", {}, draw("pattern", { id: hatch, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       draw("rect", { class: "hatch-ground", width: 6, height: 6 }), draw("line", { class: "hatch", x1: 0, y1: 0, x2: 0, y2: 6 }))),
     ruler(duration, scale),
-    draw("g", { class: "acts" }, details.acts.map((act) => actMark(act, scale))));
+    draw("g", { class: "acts" }, details.acts.map((act, index) => actMark(act, scale, nextBar(details.acts, index) * scale || wide))));
   ["user", "agent"].forEach((party, row) => {
     const top = row ? AT.agent : AT.user;
     svg.append(draw("g", { class: `lane ${party}`, "data-lane": party },
@@ -29,11 +30,12 @@ function drawLanes(details, duration, scale) {
     "data-tip": `both speak for ${seconds(end - start)}`,
   }))));
   svg.append(draw("g", { class: "brackets" }, details.brackets.map((bracket) => bracketMark(bracket, scale, wide))));
+  const moved = { transform: `translate(0 ${lower})` };
   ["user", "agent"].forEach((party, row) => {
-    svg.append(draw("g", { class: `words ${party}` }, placedWords(details.words[row], details.segments[row], row ? AT.agentWords : AT.userWords, scale, wide)));
+    svg.append(draw("g", { class: `words ${party}`, ...(row ? moved : {}) }, placedWords(details.words[row], details.segments[row], row ? AT.agentWords : AT.userWords, scale, wide)));
   });
-  svg.append(decisionMarks(details.decisions, scale, wide));
-  svg.append(draw("line", { class: "playhead", x1: 0, x2: 0, y1: AT.ruler + 4, y2: AT.bottom }));
+  svg.append(draw("g", moved, decisionMarks(details.decisions, scale, wide)), otherwiseMarks(details, scale, wide, chosen, choose) || "",
+    draw("line", { class: "playhead", x1: 0, x2: 0, y1: AT.ruler + 4, y2: bottom }));
   return svg;
 }
 
@@ -71,18 +73,30 @@ function overlapsOf(details) {
   return user.flatMap(([start, end]) => agent.map(([from, to]) => [Math.max(start, from), Math.min(end, to)]).filter(([from, to]) => to - from > 0.005));
 }
 
-// What the caller did: a bar over its time with its name where there is room. A pause is drawn as a gap in the lane.
-function actMark([kind, start, end, text, expects], scale) {
+// What the caller did: a bar over its time with its name where there is room, in it or before `limit`. A pause is drawn as a gap in the lane, an opportunity as a
+// mark in it.
+function actMark([kind, start, end, text, expects], scale, limit) {
   const x = start * scale, width = Math.max(2, (end - start) * scale);
   const said = [kind, `${start.toFixed(2)} to ${end.toFixed(2)} s`].join("  ") + (text ? `\n${text}` : "") + (expects.length ? `\nexpects: ${expects.join(" or ")}` : "");
-  const label = fitted(kind.replace("_", " "), Math.max(0, width - 8), LABEL_FONT);
+  const name = kind.replaceAll("_", " "), label = fitted(name, Math.max(0, width - 8), LABEL_FONT);
+  const beside = label !== name && x + width + 6 + textWidth(name, LABEL_FONT) < limit;
+  if (kind === "opportunity") {
+    return draw("g", { class: "act opportunity", "data-tip": `${said}\na listener may say uh huh here` },
+      draw("path", { d: `M${x} ${AT.user}V${AT.user + WAVE}` }), draw("circle", { cx: x, cy: AT.user, r: 3.5 }));
+  }
   if (kind === "pause") {
     return draw("g", { class: "act pause", "data-tip": said },
       draw("rect", { x, y: AT.user, width, height: WAVE }),
       draw("text", { x: x + width / 2, y: AT.user + WAVE / 2 - 6, "text-anchor": "middle" }, label));
   }
   return draw("g", { class: `act ${kind}`, "data-tip": said },
-    draw("rect", { x, y: AT.acts, width, height: 15, rx: 4 }), draw("text", { x: x + 5, y: AT.acts + 11 }, label));
+    draw("rect", { x, y: AT.acts, width, height: 15, rx: 4 }),
+    draw("text", { x: x + (beside ? width + 4 : 5), y: AT.acts + 11 }, beside ? name : label));
+}
+
+// When the next act with a bar begins, or undefined.
+function nextBar(acts, index) {
+  return acts.slice(index + 1).find(([kind]) => kind !== "pause" && kind !== "opportunity")?.[1];
 }
 
 // A dimension line between the lanes, as in a drawing: from the caller's end to the agent's start, with the number.

@@ -2,7 +2,7 @@
 // The conversations: a list one can filter, each of which opens in place, alone or beside the other system's.
 
 const PAGE_LENGTH = 40, STRIP_WIDE = 300, STRIP_HIGH = 22;
-const ROUTINE = { conversation_failed: 0, response_rate: 1, early_rate: 0, interruption_eligible: 1 };  // not worth a mention
+const ROUTINE = { response_rate: 1, early_rate: 0, pause_false_start: 0 };  // not worth a mention
 const list = document.getElementById("list"), filters = document.getElementById("filters");
 const longest = Math.max(1, ...report.conversations.map((entry) => entry.seconds));
 const items = new Map();  // identity -> the item on the page
@@ -52,7 +52,7 @@ function showMore(until = shownItems + PAGE_LENGTH) {
 function listItem(entry) {
   const panel = make("div", { class: "panel", hidden: true, id: `panel-${entry.number}` });
   const head = make("button", { type: "button", class: "head", "aria-expanded": "false", "aria-controls": panel.id, onclick: () => toggleItem(entry) },
-    make("span", { class: "scenario" }, make("b", {}, entry.scenario.replaceAll("_", " ")), make("span", { class: "soft" }, `${entry.category}, seed ${entry.seed}`)),
+    make("span", { class: "scenario" }, make("b", {}, entry.scenario.replaceAll("_", " ")), make("span", { class: "soft" }, [entry.category, `seed ${entry.seed}`].filter(Boolean).join(", "))),
     make("span", { class: `system ${roleOf(entry.system)}` }, entry.system),
     filters.elements.clock.value ? null : make("span", { class: "soft clock" }, tabName(entry.clock)),
     overview(entry),
@@ -86,7 +86,7 @@ function closeItem(identity) {
   for (const player of [...players]) if (panel.contains(player.element)) player.remove();
   panel.replaceChildren();
   panel.hidden = true;
-  if (address().get("conversation") === identity) setAddress({ conversation: null, t: null, compare: null });
+  if (address().get("conversation") === identity) setAddress({ conversation: null, t: null, compare: null, without: null });
 }
 
 async function openItem(entry) {
@@ -94,7 +94,7 @@ async function openItem(entry) {
   head.setAttribute("aria-expanded", "true");
   panel.hidden = false;
   panel.replaceChildren(make("p", { class: "soft" }, "Loading."));
-  setAddress({ conversation: entry.id, compare: null, t: null });
+  setAddress({ conversation: entry.id, compare: null, t: null, without: null });
   try {
     const details = await conversationDetails(entry);
     if (panel.hidden) return null;
@@ -133,7 +133,7 @@ async function toggleCompare(entry, player, button, other) {
 // What was measured in this conversation, every number a way to its moment.
 function measured(player) {
   const { details } = player;
-  const telling = details.observed.filter(([metric, value]) => !/^(zone|part)_/.test(metric) && ROUTINE[metric] !== value);
+  const telling = details.observed.filter(([metric, value]) => !metric.startsWith("part_") && ROUTINE[metric] !== value);
   const said = [["should say", details.expect.said], ["should not say", details.expect.not_said]].filter(([, phrases]) => phrases?.length);
   return make("div", { class: "measured" },
     telling.map(([metric, value, start, censored]) => make("button", { type: "button", title: `at ${start?.toFixed(2)} s`, onclick: () => player.seek(Math.max(0, start - 1)) },
@@ -156,7 +156,7 @@ function elsewhere(entry) {
 }
 
 // Opens a conversation from a dot or a link, whatever the filters hide.
-async function openConversation(identity, { compare = false, time = null, zoom = 0 } = {}) {
+async function openConversation(identity, { compare = false, time = null, zoom = 0, without = null } = {}) {
   const entry = byIdentity.get(identity);
   if (!entry) return;
   if (!matching.some((other) => other.id === identity)) {
@@ -168,6 +168,8 @@ async function openConversation(identity, { compare = false, time = null, zoom =
   const { item, head } = items.get(identity);
   const opened = head.getAttribute("aria-expanded") === "true" ? null : await openItem(entry);
   if (opened && compare && opened.other) await toggleCompare(entry, opened.player, opened.compare, opened.other);
+  const left = opened?.player.details.without.find((other) => String(other.onset) === without);
+  if (left) opened.player.hear(left, false);
   if (opened && zoom) opened.player.setZoom(zoom);
   if (opened && time !== null) opened.player.seek(time);
   item.scrollIntoView({ block: "start" });

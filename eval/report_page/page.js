@@ -86,7 +86,7 @@ function conversationDetails(entry) {
   return promise;
 }
 
-// The address after #: conversation, t, compare, clock, theme. A link opens what its sender saw.
+// The address after #: conversation, t, compare, without, definition, clock, theme. A link opens what its sender saw.
 function address() {
   return new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
 }
@@ -109,6 +109,7 @@ function showClock(chosen) {
   for (const tab of document.querySelectorAll(".tabs button")) tab.setAttribute("aria-pressed", String(tab.dataset.clock === clock));
   for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== clock;
   drawPicture(clock);
+  drawOverTime(clock);
   document.dispatchEvent(new CustomEvent("clock"));
 }
 

@@ -15,9 +15,7 @@ function drawPicture(clock) {
   place.dataset.wide = wide;
   const { title, systems } = report.picture[clock];
   const narrow = wide < 640, left = narrow ? 8 : 132, right = wide - 22;
-  const every = systems.flatMap((system) => system.dots.map((dot) => dot[0])).sort((a, b) => a - b);
-  const from = Math.max(-2, Math.min(-1, Math.floor(2 * (every[Math.floor(every.length * 0.01)] ?? 0)) / 2));
-  const to = Math.min(5, Math.max(2.5, Math.ceil(2 * (every[Math.ceil(every.length * 0.99) - 1] ?? 0)) / 2));
+  const [from, to] = latencyRange(systems.flatMap((system) => system.dots.map((dot) => dot[0])));
   const x = (value) => left + ((Math.min(to, Math.max(from, value)) - from) / (to - from)) * (right - left);
   const name = narrow ? 20 : 0;  // on a phone names stand above their strips
   const high = TOP + PEOPLE_HEIGHT + name + systems.length * (STRIP + BETWEEN + name) + 34;
@@ -30,6 +28,13 @@ function drawPicture(clock) {
     svg.append(strip(system, x, from, to, TOP + PEOPLE_HEIGHT + name + row * (STRIP + BETWEEN + name) + BETWEEN + name, narrow, left, row));
   });
   place.replaceChildren(svg);
+}
+
+// From where to where an axis of latencies reaches: all but the outermost hundredth, in half seconds.
+function latencyRange(latencies) {
+  const every = [...latencies].sort((a, b) => a - b);
+  return [Math.max(-2, Math.min(-1, Math.floor(2 * (every[Math.floor(every.length * 0.01)] ?? 0)) / 2)),
+    Math.min(5, Math.max(2.5, Math.ceil(2 * (every[Math.ceil(every.length * 0.99) - 1] ?? 0)) / 2))];
 }
 
 function zones(x, from, to, bottom, narrow) {
@@ -99,18 +104,20 @@ function swarm(system, x, from, to, middle, radius) {
   }
   const highest = Math.max(1, ...[...columns.values()].map((column) => column.length));
   const spacing = Math.min(2 * radius + 0.4, (STRIP - 26) / highest);
-  return [...columns].flatMap(([, column]) => column.map(([value, identity, start], place) => {
-    const offset = Math.ceil(place / 2) * (place % 2 ? 1 : -1) * spacing;
-    const entry = byIdentity.get(identity);
-    return draw(system.role === "baseline" ? "rect" : "circle", {
-      ...(system.role === "baseline"
-        ? { x: x(value) - radius * 0.85, y: middle + offset - radius * 0.85, width: radius * 1.7, height: radius * 1.7,
-          transform: `rotate(45 ${x(value)} ${middle + offset})` }
-        : { cx: x(value), cy: middle + offset, r: radius }),
-      class: "dot", "data-tip": `${signedSeconds(value)}\n${entry ? `${entry.scenario}, seed ${entry.seed}` : identity}`,
-      onclick: () => openConversation(identity, { time: Math.max(0, start - 2) }),
-    });
-  }));
+  return [...columns].flatMap(([, column]) => column.map((dot, place) =>
+    latencyDot(system, dot, x(dot[0]), middle + Math.ceil(place / 2) * (place % 2 ? 1 : -1) * spacing, radius)));
+}
+
+// One turn: a filled circle of the agent, a hollow diamond of the baseline.
+function latencyDot(system, [value, identity, start], atX, atY, radius) {
+  const entry = byIdentity.get(identity);
+  return draw(system.role === "baseline" ? "rect" : "circle", {
+    ...(system.role === "baseline"
+      ? { x: atX - radius * 0.85, y: atY - radius * 0.85, width: radius * 1.7, height: radius * 1.7, transform: `rotate(45 ${atX} ${atY})` }
+      : { cx: atX, cy: atY, r: radius }),
+    class: "dot", "data-tip": `${signedSeconds(value)}\n${entry ? `${entry.scenario}, seed ${entry.seed}` : identity}`,
+    onclick: () => openConversation(identity, { time: Math.max(0, start - 2) }),
+  });
 }
 
 function medianMark([value, low, high], x, top, middle) {

@@ -12,6 +12,7 @@ class Player {
     this.partners = partner ? [partner] : [];
     if (partner) partner.partners.push(this);
     this.zoom = partner ? partner.zoom : innerWidth < 600 ? 10 : 0;  // seconds across the window; 0 fits all
+    this.other = null;  // of details.without, while that is what one hears
     this.audio = make("audio", { src: details.audio, preload: "none" });
     this.build(compare);
     players.add(this);
@@ -19,7 +20,7 @@ class Player {
     this.observer.observe(this.window);
     for (const kind of ["play", "pause", "ended"]) this.audio.addEventListener(kind, () => this.showState());
     this.audio.addEventListener("seeked", () => this.showTime());
-    this.audio.addEventListener("error", () => { this.status.textContent = `no sound at ${details.audio}: keep conversations/ beside report.html`; });
+    this.audio.addEventListener("error", () => { this.status.textContent = `no sound at ${decodeURI(this.sounding.audio)}: keep ${this.other ? "counterfactuals" : "conversations"}/ beside report.html`; });
   }
 
   build(compare) {
@@ -34,10 +35,11 @@ class Player {
       draw("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": true }, this.icon));
     this.time = make("output", { class: "time" }, `${clockTime(0)} / ${clockTime(entry.seconds)}`);
     this.status = make("span", { class: "status", role: "status" });
+    this.hearing = make("span", { class: "hearing", role: "status" });
     this.zooms = [["fit", 0], ["10\u00a0s", 10], ["3\u00a0s", 3]].map(([name, span]) =>
       make("button", { type: "button", "aria-pressed": String(span === this.zoom), "data-span": span, onclick: () => this.setZoom(span) }, name));
     this.transport = make("div", { class: "transport" }, this.play, this.time,
-      make("span", { class: "segmented", role: "group", "aria-label": "Zoom" }, this.zooms), compare, this.status,
+      make("span", { class: "segmented", role: "group", "aria-label": "Zoom" }, this.zooms), compare, this.hearing, this.status,
       make("a", { class: "wav", href: this.details.audio, download: `${entry.id.replaceAll("/", "-")}.wav` }, "wav"));
     this.element = make("div", { class: `player ${roleOf(entry.system)}` },
       make("div", { class: "who" }, make("span", { class: `system ${roleOf(entry.system)}` }, entry.system),
@@ -48,13 +50,32 @@ class Player {
       this.transport,
       make("div", { class: "frame" },
         make("div", { class: "names", "aria-hidden": true },
-          make("span", { class: "user" }, "caller"), make("span", { class: "agent" }, "agent"), make("span", { class: "decided" }, "decisions")),
+          make("span", { class: "user" }, "caller"), make("span", { class: "agent" }, "agent"), this.details.without.length ? make("span", { class: "otherwise" }, "otherwise") : null,
+          make("span", { class: this.details.without.length ? "decided lower" : "decided" }, "decisions")),
         this.window),
       this.audio, measured(this));
   }
 
+  // What one hears: the conversation as it was, or as it goes without an act.
+  get sounding() {
+    return this.other || { audio: this.details.audio, seconds: this.entry.seconds };
+  }
+
+  hear(other, play = true) {
+    const before = this.audio.currentTime, focused = this.window.contains(document.activeElement) && document.activeElement.dataset.onset;
+    this.other = other === this.other ? null : other;
+    this.audio.src = this.sounding.audio;
+    this.status.textContent = "";
+    this.hearing.textContent = this.other ? `without the ${other.kind.replaceAll("_", " ")} at ${seconds(other.onset, 1)}` : "";
+    this.redraw(true);
+    if (focused) this.window.querySelector(`.without[data-onset="${focused}"]`)?.focus();
+    this.seek(this.other ? Math.max(0, other.onset - 1.5) : Math.min(before, other.onset));
+    setAddress({ without: this.other ? other.onset : null });
+    if (this.other && play) this.toggle();
+  }
+
   get duration() {
-    return Math.max(this.entry.seconds, ...this.partners.map((partner) => partner.entry.seconds));
+    return Math.max(this.entry.seconds, ...this.details.without.map((other) => other.seconds), ...this.partners.map((partner) => partner.entry.seconds));
   }
 
   redraw(force = false) {
@@ -62,7 +83,7 @@ class Player {
     if (!wide || (!force && wide === this.drawnWide && this.duration === this.drawnDuration)) return;
     [this.drawnWide, this.drawnDuration] = [wide, this.duration];
     this.scale = this.zoom && this.zoom < this.duration ? wide / this.zoom : wide / this.duration;
-    const svg = drawLanes(this.details, this.duration, this.scale);
+    const svg = drawLanes(this.details, this.duration, this.scale, this.other, (other) => this.hear(other));
     this.window.replaceChildren(svg);
     this.playhead = svg.querySelector(".playhead");
     this.words = [...svg.querySelectorAll(".word")].map((element) => ({ element, from: +element.dataset.from, to: +element.dataset.to }));
@@ -87,7 +108,7 @@ class Player {
   }
 
   seek(time) {
-    this.audio.currentTime = Math.max(0, Math.min(this.entry.seconds - 0.01, time));
+    this.audio.currentTime = Math.max(0, Math.min(this.sounding.seconds - 0.01, time));
     this.wanted = this.audio.currentTime;
     this.showTime(this.wanted);
   }
@@ -106,7 +127,7 @@ class Player {
     if (event.target !== this.window) return;
     if (event.key in steps) this.seek(this.audio.currentTime + steps[event.key] * (event.shiftKey ? 0.1 : 1));
     else if (event.key === "Home") this.seek(0);
-    else if (event.key === "End") this.seek(this.entry.seconds);
+    else if (event.key === "End") this.seek(this.sounding.seconds);
     else if (event.key === "+" || event.key === "-") this.setZoom(event.key === "-" ? (this.zoom === 3 ? 10 : 0) : this.zoom === 0 ? 10 : 3);
     else return;
     event.preventDefault();
@@ -127,12 +148,12 @@ class Player {
   }
 
   showTime(time = this.audio.currentTime) {
-    this.time.textContent = `${clockTime(time)} / ${clockTime(this.entry.seconds)}`;
+    this.time.textContent = `${clockTime(time)} / ${clockTime(this.sounding.seconds)}`;
     this.window.setAttribute("aria-valuenow", time.toFixed(2));
-    this.window.setAttribute("aria-valuetext", `${time.toFixed(1)} of ${this.entry.seconds.toFixed(1)} seconds`);
+    this.window.setAttribute("aria-valuetext", `${time.toFixed(1)} of ${this.sounding.seconds.toFixed(1)} seconds`);
     if (!this.playhead) return;
     this.playhead.setAttribute("transform", `translate(${(time * this.scale).toFixed(1)})`);
-    for (const { element, from, to } of this.words) element.classList.toggle("now", time > 0 && from <= time && time < to);
+    for (const { element, from, to } of this.words) element.classList.toggle("now", time > 0 && from <= time && time < to && !(this.other && time >= this.other.onset));
   }
 
   remove() {
@@ -146,7 +167,7 @@ class Player {
 
 // Space plays the conversation one is in, wherever in it the focus is, except on something that space presses.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== " " || event.target.closest("button, input, select, textarea, summary, a")) return;
+  if (event.key !== " " || event.target.closest("button, input, select, textarea, summary, a, dialog, [role=button]")) return;
   const own = [...players].find((player) => player.element.contains(event.target)) || [...players].find((player) => !player.audio.paused) || (players.size === 1 ? [...players][0] : null);
   if (!own) return;
   event.preventDefault();

@@ -25,8 +25,9 @@ document.addEventListener("clock", () => {
 
 function follow() {
   const wanted = address(), identity = wanted.get("conversation");
+  if (wanted.has("definition")) showDefinition(wanted.get("definition"));
   if (identity) {
-    openConversation(identity, { compare: wanted.get("compare") === "1", time: wanted.has("t") ? +wanted.get("t") : null, zoom: +(wanted.get("zoom") || 0) });
+    openConversation(identity, { compare: wanted.get("compare") === "1", time: wanted.has("t") ? +wanted.get("t") : null, zoom: +(wanted.get("zoom") || 0), without: wanted.get("without") });
   }
 }
 
@@ -35,10 +36,16 @@ setUpFilters();
 showList();
 follow();
 addEventListener("hashchange", follow);
-addEventListener("resize", () => drawPicture(clock));
+addEventListener("resize", () => {
+  drawPicture(clock);
+  drawOverTime(clock);
+});
 addEventListener("beforeprint", () => {
   for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = false;
-  for (const name of report.clocks) drawPicture(name);
+  for (const name of report.clocks) {
+    drawPicture(name);
+    drawOverTime(name);
+  }
 });
 addEventListener("afterprint", () => showClock(clock));
 document.documentElement.dataset.ready = "1";
