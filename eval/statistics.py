@@ -42,11 +42,14 @@ class Estimate(NamedTuple):
 def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
     """`statistic` of a sample with its interval.
 
-    Medians and percentiles are Kaplan-Meier's; a rate and a mean are over occasions, a ratio is one of sums. A drift is in
+    Medians and percentiles are Kaplan-Meier's; a rate and a mean are over occasions, a ratio is one of sums, and a rate where
+    it counts chances taken. A drift is in
     units per minute: least squares of the value on its start, with a level for each conversation, so that only what changes
     within conversations counts; censored occasions are left out, and without two in one conversation there is none. A
     human distance is the excess of Wasserstein-1 over chance, see `eval.human_distance`.
     """
+    if statistic == "ratio" and counts_chances(sample):
+        sample, statistic = chances(sample), "rate"
     sample = usable(sample, statistic)
     names, members = np.unique(sample.conversations, return_inverse=True)
     if not len(names):
@@ -76,6 +79,8 @@ def paired_difference(first: Sample, second: Sample, statistic: Statistic,
         conversations: what both recorded, occasions or not; None for those with occasions of both.
     """
     common = shared_conversations(first, second, conversations)
+    if statistic == "ratio" and counts_chances(first) and counts_chances(second):
+        first, second, statistic = chances(first), chances(second), "rate"
     samples = [within(usable(sample, statistic), common) for sample in (first, second)]
     num_occasions = len(samples[0].values)
     if not all(len(sample.values) for sample in samples):
@@ -113,6 +118,17 @@ def usable(sample: Sample, statistic: Statistic) -> Sample:
     np.minimum.at(first, members[kept], sample.starts[kept])
     np.maximum.at(last, members[kept], sample.starts[kept])
     return only(sample, kept & (first < last)[members])
+
+
+def counts_chances(sample: Sample) -> bool:
+    """Whether a ratio is a rate: each occasion was a chance or none, and was taken or not."""
+    return sample.per is not None and len(sample.values) > 0 and bool(
+        np.isin(sample.per, (0.0, 1.0)).all() and (sample.values >= 0.0).all() and (sample.values <= sample.per).all())
+
+
+def chances(sample: Sample) -> Sample:
+    assert sample.per is not None
+    return only(sample, sample.per > 0.0)
 
 
 def within(sample: Sample, conversations: np.ndarray) -> Sample:

@@ -202,7 +202,7 @@ def test_a_ratio_over_nothing_is_no_number() -> None:
 
 
 def test_counting_nothing_does_not_say_how_much_was_missed() -> None:
-    nothing = Sample(np.zeros(12), np.zeros(12, bool), np.arange(12), per=np.ones(12))
+    nothing = Sample(np.zeros(12), np.zeros(12, bool), np.arange(12), per=np.full(12, 0.5))
     assert estimate(nothing, "ratio") == Estimate(0.0, None, None, 12, 12)
     assert paired_difference(nothing, nothing, "ratio")[:3] == (0.0, None, None)
 
@@ -282,3 +282,11 @@ def test_a_large_comparison_takes_seconds() -> None:
     for statistic in ("median", "rate"):
         estimate(large, statistic)  # type: ignore[arg-type]
     assert time.perf_counter() - started < 2.0
+
+
+def test_a_ratio_of_chances_taken_is_a_rate() -> None:
+    """Eleven of eleven chances, and one occasion that was none: the interval of a rate, not of nothing that varies."""
+    taken = Sample(np.array([1.0] * 11 + [0.0]), np.zeros(12, bool), np.arange(12), None, np.array([1.0] * 11 + [0.0]))
+    rate = sample([1.0] * 11)
+    assert estimate(taken, "ratio") == estimate(rate, "rate")
+    assert estimate(taken._replace(per=np.full(12, 2.0)), "ratio").n == 12
