@@ -19,7 +19,18 @@ from typing import Any, Final
 import numpy as np
 
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame, Word
-from duplex.recording import FULL_SCALE, PARTIES, Recording, event_as_json, save_beside, second_clock, timed, writable
+from duplex.recording import (
+    FULL_SCALE,
+    PARTIES,
+    Recording,
+    checksums,
+    event_as_json,
+    save_beside,
+    second_clock,
+    timed,
+    writable,
+)
+from duplex.wav import read_pcm16
 
 NAME: Final = "journal.jsonl"
 TIMES: Final = "times.f64"  # of each frame: when the user's and the agent's came (NaN: nobody knows), and the agent's step
@@ -43,6 +54,7 @@ class Journal:
     def __init__(self, folder: Path, facts: Mapping[str, Any]):
         self.folder = folder
         self.num_frames = 0
+        self.crc32: tuple[int, ...] = (0,) * len(PARTIES)  # of the sound so far
         with writable(folder):
             # Unbuffered: what has been written stays when this process is killed.
             self.sound = (folder / "audio.wav").open("wb", buffering=0)
@@ -67,11 +79,13 @@ class Journal:
             if line:
                 lines.append(line)
             sounds.append(np.stack([from_user.samples, from_agent.samples], axis=1))
+        samples = np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2")
         with writable(self.folder):
-            append(self.sound, np.rint(np.concatenate(sounds) * FULL_SCALE).astype("<i2").tobytes())
+            append(self.sound, samples.tobytes())
             self.sound.seek(0)
             self.sound.write(header(self.num_frames + len(frames)))
             self.sound.seek(0, os.SEEK_END)
+            self.crc32 = checksums(samples.T, self.crc32)
             append(self.times, np.array([(user.at, agent.at, seconds) for user, agent, seconds in frames], "<f8").tobytes())
             if lines:
                 self.note(*lines)
@@ -89,7 +103,7 @@ class Journal:
         with writable(self.folder):
             self.sound.close()
             self.times.close()
-            complete(self.folder, ended_by, failure)  # while it is locked
+            complete(self.folder, ended_by, failure, self.crc32)  # while it is locked
             self.lines.close()
             remove(self.folder)
 
@@ -115,7 +129,7 @@ def recover(folder: Path) -> bool:
         if not locked(lines):  # the call is being held
             return False
         whole_frames(folder / "audio.wav")
-        complete(folder, "failure", CUT_OFF)
+        complete(folder, "failure", CUT_OFF, checksums(read_pcm16(folder / "audio.wav")))
     remove(folder)
     return True
 
@@ -143,8 +157,8 @@ def recordings(path: Path) -> list[Path]:
     return sorted(log.parent for log in path.glob("**/log.json"))
 
 
-def complete(folder: Path, ended_by: str, failure: str | None) -> None:
-    """Turns a journal into what stands beside the sound."""
+def complete(folder: Path, ended_by: str, failure: str | None, crc32: Sequence[int]) -> None:
+    """Turns a journal into what stands beside the sound, whose channels have these checksums."""
     lines = read_lines(folder / NAME)
     facts: dict[str, Any] = {}
     for line in lines:
@@ -157,7 +171,7 @@ def complete(folder: Path, ended_by: str, failure: str | None) -> None:
     times = read_times(folder / TIMES)
     save_beside(Recording(
         length, (user_words, agent_words), (user_events, agent_events), facts, ended_by, failure,
-        times[:, 2].astype(np.float32), second_clock(times[:, :2].tolist())), folder)
+        times[:, 2].astype(np.float32), second_clock(times[:, :2].tolist())), folder, crc32)
 
 
 def remove(folder: Path) -> None:

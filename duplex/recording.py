@@ -5,6 +5,7 @@ decided here.
 """
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -127,12 +128,22 @@ def save(recording: Recording, folder: Path) -> None:
         OSError: naming the folder, when the disk is full or not writable.
     """
     with writable(folder):
-        write_pcm16(folder / "audio.wav", np.rint(recording.audio * FULL_SCALE).astype(np.int16))
-        save_beside(recording, folder)
+        samples = np.rint(recording.audio * FULL_SCALE).astype(np.int16)
+        write_pcm16(folder / "audio.wav", samples)
+        save_beside(recording, folder, checksums(samples))
 
 
-def save_beside(recording: Recording, folder: Path) -> None:
-    """Writes what stands beside the sound, the log last."""
+def checksums(samples: np.ndarray, before: Sequence[int] = (0, 0)) -> tuple[int, ...]:
+    """CRC-32 of each channel of samples (num_channels, num_samples) int16, going on from those of what came before.
+
+    It tells a sound from another, from itself shifted, and from itself with the channels swapped.
+    """
+    return tuple(zlib.crc32(np.ascontiguousarray(channel, "<i2").data, known)
+                 for channel, known in zip(samples, before, strict=True))
+
+
+def save_beside(recording: Recording, folder: Path, crc32: Sequence[int]) -> None:
+    """Writes what stands beside the sound, whose channels have these checksums; the log last."""
     np.save(folder / "step_seconds.npy", recording.step_seconds)
     if recording.clock.size:
         np.save(folder / "clock.npy", recording.clock)
@@ -142,6 +153,7 @@ def save_beside(recording: Recording, folder: Path) -> None:
         "ended_by": recording.ended_by,
         "failure": recording.failure,
         "seconds": recording.seconds,
+        "crc32": dict(zip(PARTIES, crc32, strict=True)),
         "words": {party: [list(word) for word in recording.words[row]] for row, party in enumerate(PARTIES)},
         "events": {party: [event_as_json(event) for event in recording.events[row]] for row, party in enumerate(PARTIES)},
     }
@@ -171,28 +183,55 @@ def load(folder: Path) -> Recording:
 
     Raises:
         FileNotFoundError: when there is none, or it was cut off while being written.
-        ValueError: when it was written by another version of the schema, or its parts do not belong together.
+        ValueError: when it was written by another version of the schema, its parts do not belong together, or its sound is
+            not the one that was recorded. Logs from before there were checksums tell the length only.
+    """
+    log = read_log(folder)
+    audio = np.ascontiguousarray(read_pcm16(folder / "audio.wav"))
+    check_sound(audio, log, folder / "audio.wav")
+    steps, clock = folder / "step_seconds.npy", folder / "clock.npy"
+    user_words, agent_words = (tuple(Word(*row) for row in log["words"][party]) for party in PARTIES)
+    user_events, agent_events = (tuple(Event(**row) for row in log["events"][party]) for party in PARTIES)
+    return Recording(
+        np.divide(audio, np.float32(FULL_SCALE), dtype=np.float32),
+        (user_words, agent_words), (user_events, agent_events), log["facts"], log["ended_by"], log["failure"],
+        np.load(steps) if steps.is_file() else np.zeros(0, np.float32),
+        np.load(clock) if clock.is_file() else np.zeros((len(PARTIES), 0)))
+
+
+def read_log(folder: Path) -> dict[str, Any]:
+    """What stands in the log of the recording in `folder`, as it stands there.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load`.
     """
     path = folder / "log.json"
     if not path.is_file():
         raise FileNotFoundError(f"no recording in {folder}: it needs a log.json beside its audio.wav")
     try:
-        log = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        log: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); record this conversation again") from error
     if log.get("schema") != SCHEMA:
         raise ValueError(f"{path} has schema {log.get('schema')}, this version reads {SCHEMA}")
-    audio = read_pcm16(folder / "audio.wav")
+    return log
+
+
+def check_sound(audio: np.ndarray, log: Mapping[str, Any], path: Path) -> None:
+    """Looks whether audio (num_channels, num_samples) int16 from `path` is what the log beside it is of."""
     if audio.shape[0] != len(PARTIES):
-        raise ValueError(f"{folder / 'audio.wav'} needs two channels, left user and right agent, not {audio.shape[0]}")
+        raise ValueError(f"{path} needs two channels, left user and right agent, not {audio.shape[0]}")
     if abs(audio.shape[1] / SAMPLE_RATE - log["seconds"]) > 0.5 / SAMPLE_RATE:
-        raise ValueError(f"{folder / 'audio.wav'} lasts {audio.shape[1] / SAMPLE_RATE:.3f} s, "
+        raise ValueError(f"{path} lasts {audio.shape[1] / SAMPLE_RATE:.3f} s, "
                          f"its log says {log['seconds']:.3f} s: they are not from the same conversation")
-    steps, clock = folder / "step_seconds.npy", folder / "clock.npy"
-    user_words, agent_words = (tuple(Word(*row) for row in log["words"][party]) for party in PARTIES)
-    user_events, agent_events = (tuple(Event(**row) for row in log["events"][party]) for party in PARTIES)
-    return Recording(
-        (audio / FULL_SCALE).astype(np.float32), (user_words, agent_words), (user_events, agent_events),
-        log["facts"], log["ended_by"], log["failure"],
-        np.load(steps) if steps.is_file() else np.zeros(0, np.float32),
-        np.load(clock) if clock.is_file() else np.zeros((len(PARTIES), 0)))
+    recorded = log.get("crc32")
+    if recorded is None:
+        return
+    wanted, found = tuple(recorded[party] for party in PARTIES), checksums(audio)
+    if wanted == found:
+        return
+    if wanted == found[::-1]:
+        raise ValueError(f"{path} has its channels swapped: left is the user, right the agent")
+    changed = " and ".join(f"the {party}'s" for party, one, other in zip(PARTIES, wanted, found, strict=True) if one != other)
+    raise ValueError(f"{path}: the sound is not the one that was recorded ({changed} channel has another checksum than "
+                     "its log says); bring back the original, or record this conversation again")

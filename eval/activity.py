@@ -3,12 +3,16 @@
 It knows levels and times; whose speech it is and what it means are decided elsewhere.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from duplex.frame import SAMPLE_RATE
-from duplex.speech import AUDIBLE_DECIBELS, HOP_SAMPLES, levels
+from duplex.recording import AGENT, USER, Recording
+from duplex.speech import AUDIBLE_DECIBELS, HOP_SAMPLES
 
 HOP_SECONDS: Final = HOP_SAMPLES / SAMPLE_RATE  # 0.01
 MERGED_SECONDS: Final = 0.20  # shorter silences lie within an inter-pausal unit (Nguyen et al., 2023)
@@ -17,8 +21,9 @@ ONSET_HOPS: Final = 3  # so many loud hops in a row are speech, fewer are a clic
 ABOVE_FLOOR_DECIBELS: Final = 12.0
 BELOW_SPEECH_DECIBELS: Final = 12.0
 LOUDEST_QUIET_DECIBELS: Final = -34.0
-BLOCK_SAMPLES: Final = 1_000 * HOP_SAMPLES  # 10 s, which stay in the processor's cache
+SILENT_POWER: Final = 1e-12  # -120 dB full scale, which digital silence counts as; see `duplex.speech.levels`
 CLIPPED: Final = 0.999
+Found = TypeVar("Found")
 
 
 class Segment(NamedTuple):
@@ -26,6 +31,25 @@ class Segment(NamedTuple):
 
     start: float
     end: float
+
+
+def once(measure: Callable[[Recording], Found]) -> Callable[[Recording], Found]:
+    """`measure`, which looks at a recording only the first time it is asked about it; several ask the same."""
+    known: WeakKeyDictionary[Recording, Found] = WeakKeyDictionary()
+
+    @wraps(measure)
+    def remembered(recording: Recording) -> Found:
+        if recording not in known:
+            known[recording] = measure(recording)
+        return known[recording]
+
+    return remembered
+
+
+@once
+def units(recording: Recording) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+    """The inter-pausal units of the user and of the agent."""
+    return activity(recording.audio[USER]), activity(recording.audio[AGENT])
 
 
 def activity(samples: np.ndarray) -> tuple[Segment, ...]:
@@ -64,9 +88,17 @@ def threshold(channel: np.ndarray) -> float:
 
 
 def channel_levels(samples: np.ndarray) -> np.ndarray:
-    """Level of each 10 ms of a channel of any length, (num_samples,) -> (num_hops,)."""
-    blocks = [levels(samples[start:start + BLOCK_SAMPLES]) for start in range(0, len(samples), BLOCK_SAMPLES)]
-    return np.concatenate(blocks) if blocks else np.zeros(0)
+    """Level of each 10 ms of a channel in dB full scale, (num_samples,) -> (num_hops,), the last hop filled with zeros."""
+    whole = len(samples) // HOP_SAMPLES * HOP_SAMPLES
+    energy = hop_energy(samples[:whole].reshape(-1, HOP_SAMPLES))
+    if whole < len(samples):
+        energy = np.append(energy, hop_energy(samples[np.newaxis, whole:]))
+    return 10.0 * np.log10(energy.astype(np.float64) / HOP_SAMPLES + SILENT_POWER)
+
+
+def hop_energy(hops: np.ndarray) -> np.ndarray:
+    """Sum of squares of each row, without a copy of the sound."""
+    return np.einsum("ij,ij->i", hops, hops)
 
 
 def clipped_share(samples: np.ndarray) -> float:

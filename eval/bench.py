@@ -22,10 +22,10 @@ from duplex.conversation import facts_of
 from duplex.manifest import manifest, read_manifest, write_manifest
 from eval.cast import Cast, check_one_of, check_voice
 from eval.manifest import check_resumable, suite_digest
-from eval.observations import write_observations
 from eval.programs import say, summarised
 from eval.recorded import BringsScenarios, cast_of
 from eval.scenario import Scenario, suite
+from eval.score import measure, trust
 from eval.simulation import Conversation, Played, participant, simulate
 
 ROLES: Final = ("agent", "baseline")
@@ -48,6 +48,7 @@ class Settings:
     max_seconds: float
     processes: int
     report: bool
+    every_metric: bool
     counterfactuals: bool
 
 
@@ -132,9 +133,10 @@ def bench(config: DictConfig, run: Path, console: Console) -> None:
     write_manifest({
         **about, "conversations": len(played), "failures": sum(bool(one.failure) for one in played),
         "audio_seconds": round(audio, 2), "wall_seconds": round(wall, 2), "speed": round(audio / wall, 2)}, run)
-    write_observations((row for one in played for row in one.rows), run / "observations.parquet")
-    headline, page = summarised(run, console, settings.report)
-    say(console, headline)
+    measure(run, console, processes=settings.processes)
+    headline, page = summarised(run, console, settings.report, settings.every_metric)
+    for line in (*trust(run), headline):
+        say(console, line)
     say(console, speed(played, audio, wall, settings.processes))
     if page is not None:
         say(console, f"report: {page}")

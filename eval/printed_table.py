@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eval.scores import FEW
+from eval.scores import FEW, is_few
 
 ROLES: Final = ("agent", "baseline")
 ZONES: Final = (("zone_natural", "natural", "green"), ("zone_slow", "slow", "yellow"), ("zone_machine", "machine", "red"))
@@ -85,7 +85,7 @@ def caption(record: Mapping[str, Any], roles: Sequence[str]) -> str:
 
 
 def with_interval(record: Mapping[str, Any], name: str, between: str) -> Text:
-    if is_few(record, name):
+    if too_few(record, name):
         return Text("n/a" if name == "difference" else f"n/a ({count(record, name, ' of ')})", style="dim")
     value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value) and pd.isna(low) and pd.isna(high):
@@ -95,10 +95,10 @@ def with_interval(record: Mapping[str, Any], name: str, between: str) -> Text:
     return Text(f"{printed(value, unit, sign)}{ends}")
 
 
-def is_few(record: Mapping[str, Any], name: str) -> bool:
-    if name == "difference":
-        return min(record["agent_n"], record["baseline_n"], record["difference_n"]) < FEW
-    return bool(record[f"{name}_n"] < FEW)
+def too_few(record: Mapping[str, Any], name: str) -> bool:
+    roles = ROLES if name == "difference" else (name,)
+    return any(is_few(record[f"{role}_n"], record[f"{role}_conversations"]) for role in roles) or (
+        name == "difference" and is_few(record["difference_n"], record["agent_conversations"]))
 
 
 def counts(record: Mapping[str, Any], roles: Sequence[str]) -> str:
@@ -114,7 +114,7 @@ def count(record: Mapping[str, Any], role: str, of: str) -> str:
 
 def p_words(record: Mapping[str, Any]) -> str:
     p = record["p_holm"]
-    if pd.isna(p) or is_few(record, "difference"):
+    if pd.isna(p) or too_few(record, "difference"):
         return ""
     return f"p <{LEAST_P}" if p < LEAST_P else f"p {p:.3f}"
 
@@ -138,7 +138,7 @@ def bare(value: float, unit: str, sign: str = "") -> str:
 def colour(record: Mapping[str, Any]) -> str:
     """Green where the agent is better, red where it is worse, none where the interval does not tell or nothing is better."""
     low, high = record["difference_low"], record["difference_high"]
-    if is_few(record, "difference") or pd.isna(low) or pd.isna(high) or low <= 0.0 <= high or record["better"] == "neither":
+    if too_few(record, "difference") or pd.isna(low) or pd.isna(high) or low <= 0.0 <= high or record["better"] == "neither":
         return ""
     if record["better"] == "human":
         ours, theirs = (abs(record[role] - record["human"]) for role in ROLES)
@@ -154,7 +154,7 @@ def zone_bar(records: Sequence[Mapping[str, Any]], role: str) -> Text:
     bar = Text(f"{records[0][f'{role}_name']}: ")
     for zone, title, style in ZONES:
         record = of_metric.get(zone)
-        if record is not None and not is_few(record, role):
+        if record is not None and not too_few(record, role):
             bar.append("█" * round(record[role] * ZONE_COLUMNS), style)
             bar.append(f" {title} {100 * record[role]:.0f} %  ")
     return bar

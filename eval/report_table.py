@@ -13,7 +13,7 @@ import pandas as pd
 
 from eval.metrics.catalogue import METRICS
 from eval.report_numbers import bare, joined, number, p_words, shown, signed, uncapitalised
-from eval.scores import FEW
+from eval.scores import FEW, is_few
 
 MAIN_METRIC: Final = "switch_latency"  # the verdict opens with it
 PRICE_METRIC: Final = "pause_false_start"  # and never leaves out what speed may have cost
@@ -32,6 +32,7 @@ class Value:
     Attributes:
         n: how many occasions it rests on.
         of: how many there were, those that could not be measured among them; NaN where that is not counted.
+        num_conversations: of the system.
     """
 
     value: float
@@ -39,6 +40,7 @@ class Value:
     high: float
     n: int = 0
     of: float = math.nan
+    num_conversations: int = 2
 
     @property
     def exists(self) -> bool:
@@ -51,7 +53,7 @@ class Value:
     @property
     def is_few(self) -> bool:
         """Whether it rests on too few occasions to be printed."""
-        return self.n < FEW
+        return is_few(self.n, self.num_conversations)
 
     @property
     def count(self) -> str:
@@ -145,7 +147,8 @@ def scaled(of_group: Sequence[Row]) -> list[Row]:
 def row_of(record: Mapping[str, object]) -> Row:
     def value(name: str) -> Value:
         return Value(number(record.get(name)), number(record.get(f"{name}_low")), number(record.get(f"{name}_high")),
-                     int(number(record.get(f"{name}_n"), missing=0.0)), number(record.get(f"{name}_n_of")))
+                     int(number(record.get(f"{name}_n"), missing=0.0)), number(record.get(f"{name}_n_of")),
+                     int(number(record.get(f"{name}_conversations"), missing=2.0)))
     family = record.get("family")
     return Row(
         clock=str(record["clock"]), metric=str(record["metric"]), title=str(record["title"]),

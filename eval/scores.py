@@ -19,7 +19,7 @@ from eval.metrics.catalogue import METRIC_VERSION, METRICS
 from eval.metrics.metric import Metric
 from eval.statistics import Estimate, estimate, only, paired_difference
 
-FEW: Final = 10  # occasions, below which a number is not printed
+FEW: Final = 10  # occasions, below which a number about many conversations is not printed
 FAILED: Final = "conversation_failed"  # of every conversation
 
 
@@ -114,6 +114,11 @@ def row(metric: Metric, ours: Occasions, theirs: Occasions, common: np.ndarray, 
         "human": known(metric.human),
         "few": estimates["agent"].n < FEW or (bool(len(common)) and estimates["baseline"].n < FEW),
     }
+
+
+def is_few(num_occasions: int, num_conversations: int) -> bool:
+    """Whether there were too few occasions to say what a system does; what happened in one call is said all the same."""
+    return num_occasions < FEW and num_conversations > 1
 
 
 def numbers(name: str, found: Estimate) -> dict[str, Any]:

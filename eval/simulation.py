@@ -27,6 +27,7 @@ from duplex.pace import paced
 from duplex.recording import Recording, load, save
 from eval.cast import Cast
 from eval.counterfactual import FOLDER, Witness, comparable, load_otherwise, save_otherwise
+from eval.integrity import refusal
 from eval.observations import rows
 from eval.recorded import BringsScenarios, cast_of
 from eval.scenario import Scenario
@@ -154,8 +155,7 @@ class Stage:
         self.stop_when_told()
         folder, beside = self.run / conversation.folder, self.run / FOLDER / conversation.below
         if (folder / "log.json").is_file():
-            recording = load(folder)
-            return scored(conversation, recording, load_otherwise(recording, beside), resumed=True)
+            return again(conversation, folder, beside)
         with MAKING:
             cast, agent = self.cast, self.system(conversation.role, conversation.clock)
         caller = cast.caller(conversation.scenario, conversation.seed)
@@ -205,7 +205,17 @@ def play(conversation: Conversation) -> Played:
 def scored(conversation: Conversation, recording: Recording, without: Mapping[float, Recording],
            resumed: bool = False) -> Played:
     measured = rows(recording, conversation.folder, without=without)
-    return Played(conversation, recording.seconds, recording.failure, measured, resumed)
+    wrong = recording.failure or refusal(recording) or None
+    return Played(conversation, recording.seconds, wrong, measured, resumed)
+
+
+def again(conversation: Conversation, folder: Path, beside: Path) -> Played:
+    """A conversation that had been played before; one whose recording was changed since is a failure, and stays one."""
+    try:
+        recording = load(folder)
+    except ValueError as changed:
+        return Played(conversation, 0.0, str(changed), [], resumed=True)
+    return scored(conversation, recording, load_otherwise(recording, beside), resumed=True)
 
 
 def participant(config: DictConfig, role: str, clock: str) -> Participant:

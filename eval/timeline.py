@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from duplex.frame import Event, Word
 from duplex.recording import AGENT, USER, Recording, moment
-from eval.activity import Segment, activity
+from eval.activity import Segment, units
 
 FLOOR_KINDS: Final = ("turn", "interruption", "correction")  # claim the floor
 ASIDE_KINDS: Final = ("backchannel", "cough", "noise", "side_talk", "background_talk")  # heard, and claim nothing
@@ -78,7 +78,7 @@ def timeline(recording: Recording, without: Mapping[float, Recording] | None = N
     Args:
         without: recordings of the same conversation as it goes without one of its acts, by the onset of that act.
     """
-    user, agent = (activity(recording.audio[party]) for party in (USER, AGENT))
+    user, agent = units(recording)
     otherwise = [(onset, timeline(other)) for onset, other in (without or {}).items()]
     return Timeline(
         seconds=moment(recording.seconds),

@@ -11,7 +11,8 @@ from duplex.agents.simple import Echo, Responder
 from duplex.conversation import Prompt, converse, hold
 from duplex.frame import FRAME_SAMPLES, Event, Frame, Word
 from duplex.journal import CUT_OFF, NAME, Journal, recordings, recover
-from duplex.recording import load, save
+from duplex.recording import checksums, load, read_log, save
+from duplex.wav import read_pcm16, write_pcm16
 
 
 def user() -> Says:
@@ -113,3 +114,20 @@ def test_lines_are_json(tmp_path: Path) -> None:
     kept = journal(tmp_path)
     hold(user(), Echo(), kept, Prompt(), 0, 0.8)
     assert all(json.loads(line) for line in (tmp_path / NAME).read_text().splitlines())
+
+
+def test_a_recovered_call_knows_its_sound(tmp_path: Path) -> None:
+    kept = journal(tmp_path)
+    hold(user(), Echo(), kept, Prompt(), 0, 2.0)
+    at_hand = kept.crc32
+    killed(kept)
+    recover(tmp_path)
+    assert tuple(read_log(tmp_path)["crc32"].values()) == at_hand == checksums(read_pcm16(tmp_path / "audio.wav"))
+
+
+def test_a_call_that_was_changed_after_it_was_over_is_noticed(tmp_path: Path) -> None:
+    kept = journal(tmp_path)
+    kept.finish(*hold(user(), Echo(), kept, Prompt(), 0, 2.0))
+    write_pcm16(tmp_path / "audio.wav", np.roll(read_pcm16(tmp_path / "audio.wav"), 960, axis=1))
+    with pytest.raises(ValueError, match="the sound is not the one that was recorded"):
+        load(tmp_path)

@@ -112,8 +112,8 @@ def test_a_bench_ends_with_the_headline_the_speed_and_the_page(
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert "\x1b" not in done.stdout and "\r" not in done.stdout and "INFO" not in done.stdout
     headline, speed, page = done.stdout.splitlines()[-3:]
-    assert headline.startswith("On the declared profile cloud typical: incremental ") and "cascade" in headline
-    assert "95 % interval" in headline
+    assert headline.startswith("On the declared profile cloud typical: ")
+    assert "Too few occasions to tell incremental and cascade apart" in headline  # two conversations of each
     assert speed.startswith("4 conversations, ") and "times faster than real time" in speed
     assert page == f"report: {run / 'report.html'}"
     assert max(map(len, done.stdout.splitlines())) <= 200 and "Switch latency, 95th percentile" in done.stdout

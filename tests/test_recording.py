@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from duplex.frame import FRAME_SAMPLES, Event, Frame, Word
-from duplex.recording import FULL_SCALE, Recorder, Recording, load, save
-from duplex.wav import write_pcm16
+from duplex.recording import FULL_SCALE, Recorder, Recording, checksums, load, save
+from duplex.wav import read_pcm16, write_pcm16
 
 
 def conversation(num_frames: int = 20, seed: int = 0) -> Recording:
@@ -150,3 +150,45 @@ def test_a_full_disk_is_named_and_leaves_no_log(tmp_path: Path, part: str) -> No
         save(conversation(), tmp_path)
     with pytest.raises(FileNotFoundError, match="no recording"):
         load(tmp_path)
+
+
+def change(path: Path, samples: np.ndarray) -> None:
+    """Puts another sound of the same length in the place of the recorded one."""
+    write_pcm16(path / "audio.wav", samples)
+
+
+def test_another_sound_of_the_same_length_is_noticed(tmp_path: Path) -> None:
+    save(conversation(20), tmp_path)
+    recorded = read_pcm16(tmp_path / "audio.wav")
+    change(tmp_path, np.stack([recorded[0], np.roll(recorded[1], 1)]))
+    with pytest.raises(ValueError, match=r"not the one that was recorded \(the agent's channel has another checksum"):
+        load(tmp_path)
+
+
+def test_swapped_channels_are_noticed_by_their_checksums(tmp_path: Path) -> None:
+    save(conversation(20), tmp_path)
+    change(tmp_path, read_pcm16(tmp_path / "audio.wav")[::-1])
+    with pytest.raises(ValueError, match="has its channels swapped: left is the user"):
+        load(tmp_path)
+
+
+def test_a_single_bit_is_noticed(tmp_path: Path) -> None:
+    save(conversation(20), tmp_path)
+    recorded = read_pcm16(tmp_path / "audio.wav").copy()
+    recorded[0, 100] ^= 1
+    change(tmp_path, recorded)
+    with pytest.raises(ValueError, match="the user's channel has another checksum"):
+        load(tmp_path)
+
+
+def test_a_log_from_before_there_were_checksums_is_read(tmp_path: Path) -> None:
+    save(conversation(20), tmp_path)
+    log = json.loads((tmp_path / "log.json").read_text())
+    del log["crc32"]
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    np.testing.assert_array_equal(load(tmp_path).audio, conversation(20).audio)
+
+
+def test_checksums_go_on_from_where_they_were() -> None:
+    samples = np.random.default_rng(0).integers(-9, 9, (2, 100), np.int16)
+    assert checksums(samples[:, 40:], checksums(samples[:, :40])) == checksums(samples)

@@ -270,7 +270,8 @@ def test_a_difference_is_coloured_by_direction(observed: pd.DataFrame) -> None:
                                                         ("human", 0.1, "green"), ("lower", np.nan, "green")])
 def test_a_colour_says_what_is_better(better: str, human: float, found: str) -> None:
     record = {"agent": 0.2, "baseline": 0.8, "difference": -0.6, "difference_low": -0.7, "difference_high": -0.5,
-              "agent_n": 10, "baseline_n": 10, "difference_n": 10, "better": better, "human": human}
+              "agent_n": 10, "baseline_n": 10, "difference_n": 10, "agent_conversations": 10, "baseline_conversations": 10,
+              "better": better, "human": human}
     assert colour(record) == found
 
 

@@ -26,9 +26,9 @@ def continues(timeline: Timeline) -> list[Observation]:
     It goes on unless a silence of at least 0.4 s begins between the onset of the aside and 1.0 s after its end, or the
     caller's next claim of the floor if that comes first. A silence at the end of what the agent had to say is not held
     against it. It counts as such an end only if there is proof: in the same conversation without the aside the agent falls
-    silent no more than 0.1 s later; or it spoke one of the phrases that the aside expects between its onset and the silence, and says
-    nothing after it before the caller next claims the floor. (The selectivity of tau-voice, S_BC and S_VT, where any end
-    within the window counts as a stop.)
+    silent no more than 0.1 s later; or it spoke one of the phrases that the aside expects between its onset and the
+    silence, and says nothing after it before the caller next claims the floor. (The selectivity of tau-voice, S_BC and
+    S_VT, where any end within the window counts as a stop.)
 
     No occasion when the agent is silent at the onset, or the recording ends before the answer is seen.
     """

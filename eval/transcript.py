@@ -1,0 +1,130 @@
+"""What a recogniser heard the agent say, with times, kept beside the recording: one pair of ears for every system.
+
+Whose words a metric reads is decided in `choose`. Needs the extra `offline` to hear; what was heard before is read
+without it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+
+from duplex.frame import SAMPLE_RATE, Word
+from duplex.manifest import installed
+from duplex.recording import AGENT, USER, Recording, moment
+from duplex.speech import Speech, frames
+from duplex.stages.domain import domain
+from duplex.stages.general_english import dictionary
+from duplex.stages.stt import Recogniser
+from duplex.stages.tts import plain_words
+from eval.activity import Segment, units
+from eval.second_opinion import sound
+
+Source: TypeAlias = Literal["spoken", "recognised"]
+NAME: Final = "transcript.json"  # beside the sound
+PHRASE_GAP_SECONDS: Final = 0.6  # units closer than this are heard together: a recogniser lives on context
+MARGIN_SECONDS: Final = 0.2  # of silence, before and after
+FRAMES_PER_SECOND: Final = 100  # of pocketsphinx
+LEARNING_SECONDS: Final = 5.0  # of speech, heard once before to learn the channel (cepstral means) and forgotten
+COPIES: Final = 20  # of each phrase, slots filled in anew
+
+
+def both_sides(name: str) -> list[str]:
+    """What either side says in a domain: training text for a recogniser of agents.
+
+    Answers as they are written, without the sentences that have a slot for what is looked up or a word (a name) that
+    the dictionary lacks.
+    """
+    known = domain(name)
+    said = [*known.say.values(), *(one.answer for one in known.intents.values())]
+    sentences = [part.strip() for text in said for part in text.replace("?", ".").split(".")]
+    known_words = dictionary()
+    hearable = sorted({part for part in sentences if "$" not in part and set(plain_words(part)) <= known_words})
+    return [*known.sentences(COPIES), *COPIES * [part for part in hearable if part]]
+
+
+def choose(recording: Recording, heard: Sequence[Word] | None, source: Source) -> Recording:
+    """`recording` with the words that metrics are to read: the agent's own ("spoken"), and what was heard where it logs
+    none; or what was heard, whoever it is ("recognised")."""
+    own = recording.words[AGENT]
+    if heard is None or (source == "spoken" and own):
+        return recording
+    return replace(recording, words=(recording.words[USER], tuple(heard)))
+
+
+def kept(folder: Path, by: Mapping[str, Any] | None = None) -> tuple[Word, ...] | None:
+    """The transcript beside a recording, if there is one of this sound.
+
+    Args:
+        by: the recogniser as `about` tells it; None for whoever it was.
+    """
+    try:
+        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):  # nobody listened before, or was stopped while writing
+        return None
+    if found.get("sound") != sound(folder) or (by is not None and found.get("by") != by):
+        return None
+    return tuple(Word(*word) for word in found["words"])
+
+
+def transcribed(recording: Recording, folder: Path, recogniser: Recogniser, by: Mapping[str, Any]) -> tuple[Word, ...]:
+    """What the recogniser hears the agent say, from the file beside the recording, or heard now and kept there."""
+    words = kept(folder, by)
+    if words is None:
+        words = transcribe(recording.audio[AGENT], units(recording)[AGENT], recogniser)
+        found = {"by": by, "sound": sound(folder), "words": words}
+        (folder / NAME).write_text(json.dumps(found) + "\n", encoding="utf-8")
+    return words
+
+
+def about(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a transcript depends on: the recogniser's settings, its version, and ours."""
+    return {"recogniser": dict(config), "package": f"pocketsphinx {installed('pocketsphinx')}",
+            "phrase_gap": PHRASE_GAP_SECONDS, "margin": MARGIN_SECONDS, "learning": LEARNING_SECONDS}
+
+
+def transcribe(samples: np.ndarray, spoken: Sequence[Segment], recogniser: Recogniser) -> tuple[Word, ...]:
+    """The words of one channel (num_samples,), phrase by phrase, by a recogniser that knows the channel and no neighbours."""
+    recogniser.reset()
+    cut = [(start, samples[round(start * SAMPLE_RATE):round(end * SAMPLE_RATE)]) for start, end in phrases(spoken)]
+    learnt = 0.0
+    for _, said in cut:
+        if learnt < LEARNING_SECONDS:
+            heard(said, recogniser)
+            learnt += len(said) / SAMPLE_RATE
+    return tuple(Word(word.text, moment(start + word.start), moment(start + word.end))
+                 for start, said in cut for word in heard(said, recogniser))
+
+
+def phrases(spoken: Iterable[Segment]) -> list[Segment]:
+    """Units less than 0.6 s apart as one, with 0.2 s around them."""
+    joined: list[Segment] = []
+    for unit in spoken:
+        start, end = max(0.0, unit.start - MARGIN_SECONDS), unit.end + MARGIN_SECONDS
+        if joined and start - joined[-1].end < PHRASE_GAP_SECONDS - 2 * MARGIN_SECONDS:
+            joined[-1] = Segment(joined[-1].start, end)
+        else:
+            joined.append(Segment(start, end))
+    return joined
+
+
+def heard(samples: np.ndarray, recogniser: Recogniser) -> list[Word]:
+    """One phrase's words, seconds from its first sample; by the recogniser's own account of when, else spread evenly."""
+    recogniser.start()
+    decoder = getattr(recogniser, "decoder", None)
+    for frame in frames(Speech(samples)):
+        recogniser.hear(frame)
+    text = recogniser.finish().split()
+    if decoder is not None and (timed := segments(decoder)) and [word.text for word in timed] == text:
+        return timed
+    step = len(samples) / SAMPLE_RATE / max(1, len(text))
+    return [Word(word, moment(index * step), moment((index + 1) * step)) for index, word in enumerate(text)]
+
+
+def segments(decoder: Any) -> list[Word]:  # pocketsphinx, which has no types
+    """Words and their times of the utterance that a decoder has just ended."""
+    return [Word(spelled, segment.start_frame / FRAMES_PER_SECOND, (segment.end_frame + 1) / FRAMES_PER_SECOND)
+            for segment in decoder.seg() or () if (spelled := segment.word.partition("(")[0])[:1] not in ("<", "[", "+", "")]
