@@ -17,7 +17,7 @@ import pytest
 from says import bursts
 from tiny_checkpoint import make
 
-from duplex.agents import simple
+from duplex.agents import scripted, simple
 from duplex.agents.moshi import Moshi
 from duplex.agents.personaplex import PersonaPlex, known_voice
 from duplex.conversation import Participant, Prompt, converse, facts_of
@@ -113,6 +113,7 @@ PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "yields": simple.Yields,
     "never answers": simple.NeverAnswers,
     "late": simple.Late,
+    "scripted": partial(scripted.Scripted, [scripted.Line(0.5, [(0.0, 1.0)], [Word("hello", 0.0, 0.5)], if_heard=0.2)]),
     "cascade": lambda: exact.cascade(recogniser=Oracle(0.2)),
     "incremental": lambda: exact.incremental(recogniser=Oracle(0.2)),
     "cascade with real parts": real_cascade,

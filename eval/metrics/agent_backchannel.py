@@ -84,9 +84,9 @@ def backchannels(timeline: Timeline, act: Act) -> list[Segment]:
 
 
 def opportunities(timeline: Timeline, act: Act) -> list[float]:
-    """Where a listener may say a backchannel within an act."""
-    return [mark.start for mark in timeline.acts
-            if mark.kind in (OPPORTUNITY, PAUSE) and act.start <= mark.start < act.end]
+    """Where a listener may say a backchannel within an act, in order; two marks of one moment are one opportunity."""
+    return sorted({mark.start for mark in timeline.acts
+                   if mark.kind in (OPPORTUNITY, PAUSE) and act.start <= mark.start < act.end})
 
 
 def met(said: Sequence[Segment], marks: Sequence[float]) -> dict[Segment, float]:

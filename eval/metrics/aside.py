@@ -111,7 +111,7 @@ def has_finished(timeline: Timeline, act: Act, stop: float) -> bool:
         return True
     rest = rest_of_answer(timeline, act)
     resumes = first_start(timeline.agent, stop, next_claim(timeline, act))
-    return rest is not None and rest[1] <= stop + WORD_SECONDS and resumes is None
+    return rest is not None and rest[1] <= moment(stop + WORD_SECONDS) and resumes is None
 
 
 def is_idle(timeline: Timeline, time: float) -> bool:
