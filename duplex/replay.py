@@ -1,6 +1,6 @@
 """The replayed caller: sound files or a recorded conversation, played to an agent as they are.
 
-It hears nothing, so it cannot react. A caller that reacts is `eval.caller`.
+It hears nothing, so it cannot react. A caller that reacts is `eval.callers.caller`.
 """
 
 from pathlib import Path

@@ -20,11 +20,11 @@ from duplex import programs
 from duplex.build import built
 from duplex.conversation import facts_of
 from duplex.manifest import manifest, read_manifest, write_manifest
-from eval.cast import Cast, check_one_of, check_voice
+from eval.callers.cast import Cast, check_one_of, check_voice
+from eval.callers.recorded import BringsScenarios, cast_of
+from eval.callers.scenario import Scenario, suite
 from eval.manifest import check_resumable, suite_digest
 from eval.programs import say, summarised
-from eval.recorded import BringsScenarios, cast_of
-from eval.scenario import Scenario, suite
 from eval.score import measure, trust
 from eval.simulation import Conversation, Played, participant, simulate
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from duplex.manifest import read_manifest
-from eval.scenario import Scenario
+from eval.callers.scenario import Scenario
 
 MAY_DIFFER: Final = ("processes", "report")  # change nothing that is measured
 

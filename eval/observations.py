@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duplex.recording import Recording
-from eval.integrity import recording_refused, refusal
 from eval.metrics.catalogue import METRIC_VERSION, METRICS, observations
 from eval.metrics.occasions import Observation
 from eval.metrics.task import conversation_failed
+from eval.trust.integrity import recording_refused, refusal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ FACTS: Final = ("system", "clock", "scenario", "category", "voice")
 def rows(recording: Recording, folder: Path, run: str = "",
          without: Mapping[float, Recording] | None = None) -> list[dict[str, Any]]:
     """One row for each observation of a conversation; every conversation has at least `conversation_failed` and
-    `recording_refused`, and one whose recording is refused (`eval.integrity.check`) has nothing else.
+    `recording_refused`, and one whose recording is refused (`eval.trust.integrity.check`) has nothing else.
 
     Args:
         folder: of the recording, relative to its run.

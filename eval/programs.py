@@ -8,9 +8,9 @@ from rich.console import Console
 from duplex.manifest import read_manifest
 from eval.observations import read_observations
 from eval.printed_table import print_table
-from eval.report import clock_words, write_report
-from eval.report_table import rows as report_rows
-from eval.report_table import verdict
+from eval.report.page import clock_words, write_report
+from eval.report.table import rows as report_rows
+from eval.report.table import verdict
 from eval.scores import seed_of, table, write_table
 
 

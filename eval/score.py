@@ -16,10 +16,10 @@ from rich.progress import track
 from duplex import programs
 from duplex.journal import recordings
 from duplex.manifest import read_manifest, write_manifest
-from eval import second_opinion
 from eval.observations import written
 from eval.scoring import CONVERSATIONS, Listening, score_all
 from eval.transcript import Source
+from eval.trust import second_opinion
 
 MOST_SHOWN: Final = 5  # refused recordings; the manifest lists all
 

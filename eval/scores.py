@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from eval.bootstrap import Sample
-from eval.comparison import holm, p_value
 from eval.metrics.catalogue import METRIC_VERSION, METRICS
 from eval.metrics.metric import Metric
-from eval.statistics import Estimate, estimate, only, paired_difference
+from eval.statistics.bootstrap import Sample
+from eval.statistics.comparison import holm, p_value
+from eval.statistics.estimates import Estimate, estimate, only, paired_difference
 
 FEW: Final = 10  # occasions, below which a number about many conversations is not printed
 FAILED: Final = "conversation_failed"  # of every conversation

@@ -18,12 +18,13 @@ import yaml
 
 from duplex.frame import Word
 from duplex.recording import AGENT, Recording, load, read_log
-from eval import second_opinion, transcript
+from eval import transcript
 from eval.counterfactual import FOLDER, load_otherwise
-from eval.integrity import refusal
 from eval.metrics.words import text_audio_word_error
 from eval.observations import as_rows, as_table, refused, rows
 from eval.transcript import Source
+from eval.trust import second_opinion
+from eval.trust.integrity import refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa

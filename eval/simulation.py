@@ -25,12 +25,12 @@ from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.frame import Frame
 from duplex.pace import paced
 from duplex.recording import Recording, load, save
-from eval.cast import Cast
+from eval.callers.cast import Cast
+from eval.callers.recorded import BringsScenarios, cast_of
+from eval.callers.scenario import Scenario
 from eval.counterfactual import FOLDER, Witness, comparable, load_otherwise, save_otherwise
-from eval.integrity import refusal
 from eval.observations import rows
-from eval.recorded import BringsScenarios, cast_of
-from eval.scenario import Scenario
+from eval.trust.integrity import refusal
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from duplex.stages.general_english import dictionary
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import plain_words
 from eval.activity import Segment, units
-from eval.second_opinion import sound
+from eval.trust.second_opinion import sound
 
 Source: TypeAlias = Literal["spoken", "recognised"]
 NAME: Final = "transcript.json"  # beside the sound

@@ -33,8 +33,8 @@ from duplex.stages.stt import Sphinx
 from duplex.stages.tts import Espeak
 from duplex.stages.vad import SileroVad
 from eval import simulation
-from eval.caller import Caller
-from eval.scenario import suite
+from eval.callers.caller import Caller
+from eval.callers.scenario import suite
 
 LEAST: Final = 10.0  # times faster than the audio
 AIM: Final = 20.0

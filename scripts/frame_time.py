@@ -30,8 +30,8 @@ from duplex.conversation import converse
 from duplex.frame import FRAME_SECONDS, Frame
 from duplex.manifest import CHECKOUT
 from duplex.recording import Recording, load, save
-from eval.cast import Cast
-from eval.scenario import drawn, suite
+from eval.callers.cast import Cast
+from eval.callers.scenario import drawn, suite
 from eval.simulation import participant
 
 TARGET_MS: Final = 0.2

@@ -41,11 +41,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from eval.bootstrap import QUANTILES, Sample, resamples, statistics
-from eval.human_distance import excess, histogram, share_below
 from eval.metrics.metric import Statistic
-from eval.proportions import NORMAL, TAIL, Z, wilson
-from eval.statistics import Interval, estimate, paired_difference
+from eval.statistics.bootstrap import QUANTILES, Sample, resamples, statistics
+from eval.statistics.estimates import Interval, estimate, paired_difference
+from eval.statistics.human_distance import excess, histogram, share_below
+from eval.statistics.proportions import NORMAL, TAIL, Z, wilson
 
 SCALE: Final = np.linspace(-5.0, 5.0, 2_001)
 SHARES: Final = np.array([NORMAL.cdf(x) for x in SCALE])

@@ -20,14 +20,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from duplex.manifest import CHECKOUT
 from duplex.recording import load
-from eval.integrity import refusal
+from eval.callers.scenario import suite
 from eval.metrics.metric import Metric
 from eval.metrics.occasions import Observation
 from eval.observations import read_observations, write_observations
-from eval.scenario import suite
 from eval.scores import pair_keys, summary
 from eval.simulation import Conversation, Played, simulate
 from eval.timeline import Timeline, timeline
+from eval.trust.integrity import refusal
 
 KEYS: Final = ["system", "scenario", "seed"]
 Measure: TypeAlias = Callable[[Timeline], list[Observation]]

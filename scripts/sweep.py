@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from eval.bootstrap import Sample, resamples, statistics
 from eval.metrics.metric import Statistic
 from eval.scores import occasions
-from eval.statistics import interval
+from eval.statistics.bootstrap import Sample, resamples, statistics
+from eval.statistics.estimates import interval
 
 FALSE_STARTS: Final = 0.05  # at which sweeps are compared
 MEASURES: Final = ("switch_latency", "pause_false_start")

@@ -38,7 +38,7 @@ from duplex.stages.llm import Reply
 from duplex.stages.manager import Manager
 from duplex.stages.stt import Oracle
 from duplex.workers import Charged
-from eval.asides import cough
+from eval.callers.asides import cough
 
 pytest.importorskip("espeakng_loader")
 

@@ -14,10 +14,10 @@ from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Event, Word
 from duplex.recording import AGENT, USER, Recording
 from duplex.speech import Speech, audible
 from duplex.stages.voices import VOICES, voice
-from eval.asides import SIDE_TALK_GAIN
-from eval.caller import JITTER, MAX_REPEATS, PATIENCE, TAIL, Caller, rendered
-from eval.cast import Cast, check_voice
-from eval.scenario import Line, Response, Scenario, drawn, suite
+from eval.callers.asides import SIDE_TALK_GAIN
+from eval.callers.caller import JITTER, MAX_REPEATS, PATIENCE, TAIL, Caller, rendered
+from eval.callers.cast import Cast, check_voice
+from eval.callers.scenario import Line, Response, Scenario, drawn, suite
 
 ACTS = ("turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk")
 

@@ -32,8 +32,8 @@ from duplex.stages.llm import Reply
 from duplex.stages.manager import Manager
 from duplex.stages.stt import Oracle
 from duplex.workers import Charged, Threaded, Worker
-from eval.caller import Caller
-from eval.scenario import Line, Scenario
+from eval.callers.caller import Caller
+from eval.callers.scenario import Line, Scenario
 
 pytest.importorskip("espeakng_loader")
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.bootstrap import Sample
-from eval.comparison import SWAPS, gehan_scores, holm, p_value
+from eval.statistics.bootstrap import Sample
+from eval.statistics.comparison import SWAPS, gehan_scores, holm, p_value
 
 
 def sample(values: list[float], conversations: list[int] | None = None, censored: list[int] = []) -> Sample:  # noqa: B006

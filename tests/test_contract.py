@@ -34,8 +34,8 @@ from duplex.stages.stt import Oracle, Sphinx
 from duplex.stages.vad import SileroVad
 from duplex.talk import HangUp
 from duplex.wav import write_pcm16
-from eval.caller import Caller
-from eval.scenario import Line, Scenario
+from eval.callers.caller import Caller
+from eval.callers.scenario import Line, Scenario
 
 
 @cache

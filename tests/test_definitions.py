@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eval import activity, counterfactual, human_distance, second_opinion, timeline, turn_taking
-from eval.bootstrap import RESAMPLES
-from eval.comparison import SWAPS
+from eval import activity, counterfactual, timeline, turn_taking
 from eval.compat import dgslm, eva, full_duplex_bench, full_duplex_bench_15, tau_voice, vap
 from eval.metrics import agent_backchannel, aside, decision, interruption, occasions, pause, stages, switch
 from eval.metrics import turn_taking as shares_of_time
@@ -18,6 +16,10 @@ from eval.metrics.catalogue import METRICS
 from eval.metrics.metric import Metric
 from eval.pages import FOLDER, INDEX, NONE, Page, index, page_of, pages, read
 from eval.scores import FEW
+from eval.statistics import human_distance
+from eval.statistics.bootstrap import RESAMPLES
+from eval.statistics.comparison import SWAPS
+from eval.trust import second_opinion
 
 KNOWN: dict[str, Metric] = {
     metric.name: metric for metric in METRICS}

@@ -48,13 +48,13 @@ FLOOR_0: Final = (
     "duplex.stages.endpoint",
     "duplex.stages.backchannel",
     "duplex.stages.mouth",
-    "eval.scenario",
-    "eval.caller",
+    "eval.callers.scenario",
+    "eval.callers.caller",
     "eval.activity",
     "eval.timeline",
     "eval.turn_taking",
-    "eval.integrity",
-    "eval.statistics",
+    "eval.trust.integrity",
+    "eval.statistics.estimates",
     "eval.metrics.catalogue",
 )
 HEAVY: Final = (

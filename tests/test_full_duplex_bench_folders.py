@@ -16,13 +16,13 @@ from duplex.agents.simple import Backchanneller, Interrupter, NeverAnswers, Neve
 from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.frame import SAMPLE_RATE, Frame
 from duplex.recording import USER, Recording
+from eval.callers.recorded import cast_of
 from eval.compat import full_duplex_bench, full_duplex_bench_15
 from eval.compat.full_duplex_bench_cast import FullDuplexBench
-from eval.integrity import check
 from eval.metrics.interruption import stop_latency, yield_rate
 from eval.metrics.switch import switch_latency
-from eval.recorded import cast_of
 from eval.timeline import timeline
+from eval.trust.integrity import check
 
 HOP = 0.01 + 1e-9  # tolerance in seconds: units are known to 10 ms
 

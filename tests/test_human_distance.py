@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from eval import human_distance
-from eval.bootstrap import Sample
-from eval.human_distance import closeness, distance, null, quantile, share_below
 from eval.metrics import human
-from eval.statistics import estimate, paired_difference
+from eval.statistics import human_distance
+from eval.statistics.bootstrap import Sample
+from eval.statistics.estimates import estimate, paired_difference
+from eval.statistics.human_distance import closeness, distance, null, quantile, share_below
 
 
 def of_people(number: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,8 @@ from sounds import recording, sound
 
 from duplex.frame import SAMPLE_RATE, Event, Word
 from duplex.recording import AGENT, USER, Recording
-from eval.integrity import check, refusal
 from eval.observations import rows
+from eval.trust.integrity import check, refusal
 
 RANDOM = np.random.default_rng(0)
 SPOKEN = ((1.0, 2.0), (3.4, 4.6), (7.0, 8.5))

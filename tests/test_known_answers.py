@@ -19,10 +19,10 @@ from duplex.agents.simple import (
 from duplex.conversation import Participant, converse
 from duplex.frame import Event
 from duplex.recording import Recording, load, save
-from eval.integrity import check
 from eval.metrics.catalogue import observations
 from eval.metrics.occasions import Observation
 from eval.timeline import timeline
+from eval.trust.integrity import check
 
 HOP = 0.01 + 1e-9  # tolerance in seconds: units are known to 10 ms
 Measured = dict[str, list[Observation]]

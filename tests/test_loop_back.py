@@ -26,11 +26,11 @@ from duplex.perturbations import Babble, Delay, Noise, SelfEcho, TelephoneLine, 
 from duplex.playout import Playout
 from duplex.recording import AGENT, Recording, load, save
 from duplex.telephone import DELAY_SAMPLES
-from eval.integrity import check
+from eval.callers.scenario import suite
 from eval.metrics.catalogue import observations
-from eval.scenario import suite
 from eval.simulation import Conversation, Stage
 from eval.timeline import timeline
+from eval.trust.integrity import check
 
 HOP: Final = 0.01 + 1e-9
 DELAYS: Final = (0.08, 0.0925, 0.16, 0.24, 0.333, 0.5, 0.7775, 1.2)  # vector 10 of the notes is 0.24

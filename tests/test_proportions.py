@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from eval.bootstrap import Sample
-from eval.proportions import Z, covariance, difference_interval, effective_size, student, wilson
-from eval.statistics import estimate, paired_difference
+from eval.statistics.bootstrap import Sample
+from eval.statistics.estimates import estimate, paired_difference
+from eval.statistics.proportions import Z, covariance, difference_interval, effective_size, student, wilson
 
 
 def rates(happened: list[int], occasions: list[int]) -> Sample:

@@ -10,7 +10,7 @@ from duplex.agents.simple import Responder
 from duplex.conversation import converse
 from duplex.frame import FRAME_SAMPLES
 from duplex.recording import USER
-from eval.scenario import drawn, suite
+from eval.callers.scenario import drawn, suite
 from eval.timeline import timeline
 
 CHECKOUT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from duplex.agents.simple import Responder
 from duplex.conversation import Prompt, converse
 from duplex.frame import Event
 from duplex.recording import USER, load, save
-from eval.recorded import Recorded, cast_of, named
+from eval.callers.recorded import Recorded, cast_of, named
 
 CALL = Prompt("You sell glasses.", {"orders": {"one two": {"status": "shipped"}}})
 

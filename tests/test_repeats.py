@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from eval.repeats import mean_over_tasks, pass_at_k, pass_hat_k
+from eval.statistics.repeats import mean_over_tasks, pass_at_k, pass_hat_k
 
 
 @pytest.mark.parametrize(("k", "chance"), [(1, 0.75), (2, 0.5), (3, 0.25), (4, 0.0)])

@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 from reported import CLOCKS, SEEDS, identities, interrupted, run
 
-from eval import report
-from eval.human_distance import Closeness
 from eval.metrics.catalogue import GROUPS, METRICS
 from eval.observations import read_observations, write_observations
-from eval.report import write_report
-from eval.report_conversation import peaks
-from eval.report_groups import ABOUT, groups, headline
-from eval.report_numbers import signed
-from eval.report_pictures import Likeness, stacks, wraps
-from eval.report_table import Row, Value, rows, verdict
+from eval.report import page as report
+from eval.report.conversation import peaks
+from eval.report.groups import ABOUT, groups, headline
+from eval.report.numbers import signed
+from eval.report.page import write_report
+from eval.report.pictures import Likeness, stacks, wraps
+from eval.report.table import Row, Value, rows, verdict
 from eval.scores import table, write_table
+from eval.statistics.human_distance import Closeness
 
 HOSTILE = "</script><script>alert(1)</script>"
 

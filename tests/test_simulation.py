@@ -19,8 +19,8 @@ from together import table
 from duplex.recording import load
 from duplex.stages.tts import Cached
 from duplex.stages.voices import voice
-from eval.report import facts
-from eval.scenario import suite
+from eval.callers.scenario import suite
+from eval.report.page import facts
 from eval.simulation import Conversation, Played, simulate
 
 SCENARIOS = ("hours-then-parking", "price-then-payment")

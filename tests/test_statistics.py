@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.bootstrap import RESAMPLES, Sample, resamples, statistics
-from eval.statistics import Estimate, estimate, interval, paired_difference
-from eval.survival import kaplan_meier_quantile
+from eval.statistics.bootstrap import RESAMPLES, Sample, resamples, statistics
+from eval.statistics.estimates import Estimate, estimate, interval, paired_difference
+from eval.statistics.survival import kaplan_meier_quantile
 
 
 def sample(values: list[float], conversations: list[str] | list[int] | None = None, censored: list[int] = []) -> Sample:  # noqa: B006

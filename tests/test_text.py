@@ -12,7 +12,7 @@ from duplex.frame import FRAME_BY_FRAME, SILENCE, Event, Frame, Word
 from duplex.recording import AGENT
 from duplex.speech_lm.text import Pieces, Transcriber
 from duplex.watch import Watcher
-from eval.report_conversation import Conversation, details
+from eval.report.conversation import Conversation, details
 
 sentencepiece = pytest.importorskip("sentencepiece")
 

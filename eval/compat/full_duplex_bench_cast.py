@@ -12,8 +12,8 @@ from typing import Any, Final
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SAMPLES, Frame, num_frames
 from duplex.schedule import Schedule
+from eval.callers.scenario import Scenario
 from eval.compat.folders import FILES, GROUND_TRUTH, OVERLAPS, Content, Item, content, items
-from eval.scenario import Scenario
 
 CATEGORY: Final = "full_duplex_bench"  # of an item that cannot be read, and so of no subset
 

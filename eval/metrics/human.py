@@ -7,7 +7,7 @@ take the floor in overlap that nobody minds, so these are no targets for a machi
 
 from typing import Final
 
-# Floor transfers: these follow from the histogram in human_transfers.json, see `eval.human_distance`.
+# Floor transfers: these follow from the histogram in human_transfers.json, see `eval.statistics.human_distance`.
 FLOOR_TRANSFER_MEDIAN: Final = 0.08  # seconds; Levinson & Torreira (2015) find a mode of 0.2 in ten languages
 FLOOR_TRANSFER_P95: Final = 1.92  # seconds
 BELOW_ZERO: Final = 0.44

@@ -1,6 +1,6 @@
 """How far the recordings and the measuring itself can be trusted, as metrics.
 
-They are measured in `eval.integrity`, `eval.second_opinion` and `eval.metrics.words`, each beside what it looks at.
+They are measured in `eval.trust.integrity`, `eval.trust.second_opinion` and `eval.metrics.words`, each beside what it looks at.
 """
 
 from typing import Final

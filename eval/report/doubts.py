@@ -1,6 +1,6 @@
 """What a reader must know before believing a run: recordings that were not scored, and doubt about who speaks when.
 
-What makes a recording untrustworthy is decided in `eval.integrity`; who listens twice, in `eval.second_opinion`.
+What makes a recording untrustworthy is decided in `eval.trust.integrity`; who listens twice, in `eval.trust.second_opinion`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from eval.report_pictures import identity
+from eval.report.pictures import identity
 from eval.scores import conversations
-from eval.second_opinion import FLAGGED, measured
+from eval.trust.second_opinion import FLAGGED, measured
 
 
 @dataclass(frozen=True)

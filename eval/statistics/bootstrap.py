@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from eval.human_distance import distances
 from eval.metrics.metric import Statistic
-from eval.survival import BLOCK_NUMBERS, survival_quantiles
+from eval.statistics.human_distance import distances
+from eval.statistics.survival import BLOCK_NUMBERS, survival_quantiles
 
 RESAMPLES: Final = 2_000
 MOST_KEPT: Final = 16_384  # conversations; draws of more, 32 MB, are made again whenever they are needed

@@ -1,7 +1,7 @@
 """Whether a channel's sound stands where its log says, and if not, what was done to it.
 
 Scripted acts are true to 10 ms, so a channel that was moved by 40 ms is found. What else can be wrong with a recording
-is `eval.integrity`'s business.
+is `eval.trust.integrity`'s business.
 """
 
 from collections.abc import Iterable, Sequence

@@ -15,19 +15,19 @@ import pandas as pd
 from markupsafe import Markup
 
 from duplex.recording import load
-from eval import human_distance
 from eval.metrics import human
 from eval.metrics.catalogue import METRICS, metric
 from eval.observations import read_observations
-from eval.report_conversation import Conversation, details, folders, index_entry, is_told, otherwise, plain
-from eval.report_definitions import definitions, page_names
-from eval.report_doubts import Doubts, doubts
-from eval.report_groups import groups, headline
-from eval.report_numbers import bare, joined, p_words, shown, signed, uncapitalised, unit_words
-from eval.report_pictures import drifts, identity, latencies, likenesses, stacks, wraps
-from eval.report_table import TESTED, Row, rows, verdict
+from eval.report.conversation import Conversation, details, folders, index_entry, is_told, otherwise, plain
+from eval.report.definitions import definitions, page_names
+from eval.report.doubts import Doubts, doubts
+from eval.report.groups import groups, headline
+from eval.report.numbers import bare, joined, p_words, shown, signed, uncapitalised, unit_words
+from eval.report.pictures import drifts, identity, latencies, likenesses, stacks, wraps
+from eval.report.table import TESTED, Row, rows, verdict
+from eval.statistics import human_distance
 
-PAGE_FOLDER: Final = Path(__file__).parent / "report_page"
+PAGE_FOLDER: Final = Path(__file__).parent / "html"
 STYLES: Final = ("page.css", "table.css", "pictures.css", "conversations.css")
 SCRIPTS: Final = ("page.js", "picture.js", "over_time.js", "find.js", "lanes.js", "otherwise.js", "player.js", "list.js",
                   "start.js")

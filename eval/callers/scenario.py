@@ -1,7 +1,7 @@
 """Scenarios: who calls, what they say and when, and what the call must achieve; read from YAML.
 
 A scenario is a template. `drawn` fills it with values of a seed, so that a suite can be made anew with numbers that
-nobody has tuned to. Who speaks it is `eval.caller`.
+nobody has tuned to. Who speaks it is `eval.callers.caller`.
 """
 
 import re
@@ -16,7 +16,7 @@ import yaml
 from duplex.conversation import Prompt
 from duplex.stages.domain import SLOT, Domain, domain
 
-FOLDER: Final = Path(__file__).parent / "scenarios"
+FOLDER: Final = Path(__file__).parents[1] / "scenarios"
 ACTS: Final = (
     "turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk")
 WORDLESS: Final = ("cough", "noise")

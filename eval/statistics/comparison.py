@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from eval.bootstrap import QUANTILES, Sample, statistics
 from eval.metrics.metric import Statistic
-from eval.statistics import shared_conversations, usable, within
-from eval.survival import BLOCK_NUMBERS
+from eval.statistics.bootstrap import QUANTILES, Sample, statistics
+from eval.statistics.estimates import shared_conversations, usable, within
+from eval.statistics.survival import BLOCK_NUMBERS
 
 SWAPS: Final = 1_999  # with the one that was observed, 2,000
 

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from eval.survival import BLOCK_NUMBERS
+from eval.statistics.survival import BLOCK_NUMBERS
 
-FILE: Final = Path(__file__).parent / "metrics" / "human_transfers.json"
+FILE: Final = Path(__file__).parents[1] / "metrics" / "human_transfers.json"
 MOST_SECONDS: Final = 2.0  # an offset beyond is an argument or an absence, and counts as 2 s
 NULL_DRAWS: Final = 2_000
 NULL_MOST: Final = 1_000  # occasions; beyond, distances by chance shrink with the root of their number

@@ -1,6 +1,6 @@
 """Whether a recording is what it says: what is wrong with it is found before it is measured.
 
-How a log and its sound drift apart is `eval.alignment`'s business, what was said when `eval.timeline`'s.
+How a log and its sound drift apart is `eval.trust.alignment`'s business, what was said when `eval.timeline`'s.
 """
 
 from typing import Final
@@ -10,9 +10,9 @@ import numpy as np
 from duplex.frame import SAMPLE_RATE
 from duplex.recording import AGENT, FULL_SCALE, PARTIES, USER, Recording, moment
 from eval.activity import CLIPPED, clipped_share, once, units
-from eval.alignment import agent_misalignment, user_misalignment
 from eval.metrics.occasions import Observation
 from eval.timeline import acts
+from eval.trust.alignment import agent_misalignment, user_misalignment
 
 MOST_CLIPPED: Final = 0.01  # of all samples, at full scale
 MOST_FLAT: Final = 0.001  # of the audible samples; speech that was not clipped has none

@@ -11,10 +11,10 @@ from typing import Any, Final
 import pandas as pd
 
 from duplex.frame import FRAME_SECONDS
-from eval.human_distance import Closeness, closeness
-from eval.report_numbers import shown, uncapitalised
-from eval.report_table import MAIN_METRIC, Row, Value
+from eval.report.numbers import shown, uncapitalised
+from eval.report.table import MAIN_METRIC, Row, Value
 from eval.scores import FEW
+from eval.statistics.human_distance import Closeness, closeness
 
 ROLES: Final = ("agent", "baseline")
 CONTEXT_FRAMES: Final = 3_000  # what Moshi and PersonaPlex remember, 240 s

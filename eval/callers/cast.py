@@ -11,8 +11,8 @@ from typing import Any
 
 from duplex.conversation import Prompt
 from duplex.stages.voices import RATES, VOICES, voice
-from eval.caller import Caller
-from eval.scenario import FOLDER, Scenario, drawn, suite
+from eval.callers.caller import Caller
+from eval.callers.scenario import FOLDER, Scenario, drawn, suite
 
 MOST_LISTED, NEAREST = 20, 5  # longer lists help nobody
 
@@ -95,7 +95,7 @@ def caller_of(name: str, files: Sequence[str] | None = None, seed: int = 0, voic
 
     Args:
         name: of the scenario.
-        files: where to look for it, as in `eval.scenario.suite`; None for every file in `eval/scenarios`.
+        files: where to look for it, as in `eval.callers.scenario.suite`; None for every file in `eval/scenarios`.
         seed: draws its values, its voice and its rate, as in a bench.
 
     Raises:

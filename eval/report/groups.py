@@ -1,6 +1,6 @@
 """The table in an order that a reader can find something in: the headline, our groups, other people's rules.
 
-Which metric belongs where is the catalogue's business; what each says, that of `eval.report_table`.
+Which metric belongs where is the catalogue's business; what each says, that of `eval.report.table`.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from eval.metrics.catalogue import GROUPS
-from eval.report_numbers import signed
-from eval.report_table import Row, scaled
+from eval.report.numbers import signed
+from eval.report.table import Row, scaled
 
 HEADLINE: Final = "Headline metrics"
 ABOUT: Final = {

@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from eval.metrics.catalogue import METRICS
-from eval.report_numbers import bare, joined, number, p_words, shown, signed, uncapitalised
+from eval.report.numbers import bare, joined, number, p_words, shown, signed, uncapitalised
 from eval.scores import FEW, is_few
 
 MAIN_METRIC: Final = "switch_latency"  # the verdict opens with it

@@ -1,6 +1,6 @@
 """Numbers as a page prints them: with units, true minus signs, and no more digits than 10 ms or one percent.
 
-What they mean, and whether they may be printed at all, is decided in `eval.report_table`.
+What they mean, and whether they may be printed at all, is decided in `eval.report.table`.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 The rules were chosen by how often they hold the truth (`scripts/interval_coverage.py`): percentiles of a bootstrap over
 conversations, as far out as Student's t is beyond the normal; Wilson's interval for rates. Whether a difference may be
-chance is tested in `eval.comparison`. No files, no metrics.
+chance is tested in `eval.statistics.comparison`. No files, no metrics.
 """
 
 import math
@@ -11,10 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.bootstrap import QUANTILES, Sample, resamples, statistics, sums
-from eval.human_distance import excess
 from eval.metrics.metric import Statistic
-from eval.proportions import NORMAL, TAIL, covariance, difference_interval, effective_size, rate_interval, student
+from eval.statistics.bootstrap import QUANTILES, Sample, resamples, statistics, sums
+from eval.statistics.human_distance import excess
+from eval.statistics.proportions import (
+    NORMAL,
+    TAIL,
+    covariance,
+    difference_interval,
+    effective_size,
+    rate_interval,
+    student,
+)
 
 Interval = tuple[float | None, float | None]
 
@@ -46,7 +54,7 @@ def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
     it counts chances taken. A drift is in
     units per minute: least squares of the value on its start, with a level for each conversation, so that only what changes
     within conversations counts; censored occasions are left out, and without two in one conversation there is none. A
-    human distance is the excess of Wasserstein-1 over chance, see `eval.human_distance`.
+    human distance is the excess of Wasserstein-1 over chance, see `eval.statistics.human_distance`.
     """
     if statistic == "ratio" and counts_chances(sample):
         sample, statistic = chances(sample), "rate"

@@ -14,8 +14,8 @@ import numpy as np
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, SILENCE, Event, Frame, Word
 from duplex.speech import AUDIBLE_DECIBELS, Speech, audible, frames, levels
-from eval.asides import SIDE_TALK_GAIN, cough, from_behind, horn
-from eval.scenario import MARK, PAUSE, TURN_GAP, Line, Response, Scenario
+from eval.callers.asides import SIDE_TALK_GAIN, cough, from_behind, horn
+from eval.callers.scenario import MARK, PAUSE, TURN_GAP, Line, Response, Scenario
 from eval.timeline import OPPORTUNITY
 
 PATIENCE: Final = 6.0  # seconds without an answer after which a caller goes on, asks once more, or hangs up

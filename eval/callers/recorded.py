@@ -1,7 +1,7 @@
 """Recorded callers as a suite: each recording is a scenario, in which its user calls another agent.
 
 So a call that went wrong becomes one that every later agent must take. Who was recorded does not react: what they said
-into one agent's turn may fall into another's pause, which is why scripted callers (`eval.cast`) are the headline.
+into one agent's turn may fall into another's pause, which is why scripted callers (`eval.callers.cast`) are the headline.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from duplex.conversation import Participant, Prompt
 from duplex.journal import recordings
 from duplex.recording import load
 from duplex.replay import Replay
-from eval.cast import Cast
-from eval.scenario import Scenario
+from eval.callers.cast import Cast
+from eval.callers.scenario import Scenario
 
 CATEGORY: Final = "replay"  # of sound files, and of calls by a person
 
 
 class KnowsItsCall(Participant, Protocol):
-    """A caller that brings along what one needs to know to play its scenario; see `eval.cast.ScriptedCaller`."""
+    """A caller that brings along what one needs to know to play its scenario; see `eval.callers.cast.ScriptedCaller`."""
 
     @property
     def prompt(self) -> Prompt: ...

@@ -19,9 +19,9 @@ from duplex.recording import AGENT, PARTIES, USER, Recording, moment, read_log
 from duplex.stages.downsample import MODEL_RATE
 from duplex.stages.vad import CONTEXT_SAMPLES, STATE_SHAPE, WINDOW_SAMPLES, WINDOW_SECONDS, SileroVad
 from eval.activity import MERGED_SECONDS, Segment, runs, units
-from eval.alignment import grid
 from eval.metrics.occasions import Observation
 from eval.timeline import acts
+from eval.trust.alignment import grid
 
 NAME: Final = "second_opinion.json"  # beside the sound
 THRESHOLD: Final = 0.5
