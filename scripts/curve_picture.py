@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito (2008)
 GREY, BLACK = "#999999", "#000000"
-SWEEP_LOOKS: Final = {"silence": (BLACK, "o", "cascade, fixed silence", "s"),
-                      "turn_model": (PURPLE, "s", "cascade, turn model's threshold", ""),
-                      "threshold": (BLUE, ".", "cascade, turn model and dialogue", "")}
+SWEEP_LOOKS: Final = {"silence": (BLACK, "o", "cascade, fixed silence", "{} s", "left"),
+                      "turn_model": (PURPLE, "s", "cascade, turn model's threshold", "{}", "right"),
+                      "threshold": (BLUE, ".", "cascade, threshold, dialogue helps", "", "left")}  # points too close
 NAMED: Final = {"incremental": (ORANGE, "*", 15, "incremental (full duplex)"),
                 "tuned": (BLUE, "D", 8, "cascade, tuned"),
                 "cascade_pipecat": (GREEN, "^", 7, "Pipecat's defaults"),
@@ -53,7 +53,7 @@ def draw(points: pd.DataFrame, sweeps: Mapping[str, Sequence[str]], at_rate: Map
         draw_named(axes, str(agent), row)
     axes.set_xlabel(f"median switch latency (s), {clock} clock")
     axes.set_ylabel("pauses talked into (%)")
-    axes.set_ylim(-0.03 * highest, highest)
+    axes.set_ylim(-0.05 * highest, highest)
     axes.set_xlim(left=0.0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=GREY, alpha=0.2)
@@ -65,14 +65,14 @@ def draw(points: pd.DataFrame, sweeps: Mapping[str, Sequence[str]], at_rate: Map
 
 def draw_sweep(axes: "Axes", name: str, swept: pd.DataFrame) -> None:
     """A line from the hastiest to the most patient point, with the numbers that there is room for."""
-    colour, marker, title, unit = SWEEP_LOOKS[name]
+    colour, marker, title, text, side = SWEEP_LOOKS[name]
     percent = 100.0 * swept["pause_false_start"]
     axes.plot(swept["switch_latency"], percent, marker=marker, markersize=4, linewidth=1.2, color=colour, label=title)
     labelled: list[tuple[float, float]] = []
     for point, x, y in zip(map(str, swept.index), swept["switch_latency"], percent, strict=True):
         if all(abs(x - other) > APART[0] or abs(y - beside) > APART[1] for other, beside in labelled):
-            axes.annotate(f"{point.split('-')[1]}{unit and f' {unit}'}", (x, y), color=colour, fontsize=7,
-                          xytext=(4, 4), textcoords="offset points")
+            axes.annotate(text.format(point.split("-")[1]), (x, y), color=colour, fontsize=7, ha=side,
+                          xytext=(4, 4) if side == "left" else (-4, -9), textcoords="offset points")
             labelled.append((x, y))
 
 

@@ -1,6 +1,6 @@
 """The cascade's operating points: how soon it answers against how often it talks into a pause.
 
-    python scripts/endpointing_curve.py                              everything, seed 0: 66 points, 15 min on idle cores
+    python scripts/endpointing_curve.py                              everything, seed 0: 66 points, some 40 min
     python scripts/endpointing_curve.py --groups reference presets silence turn_model threshold --seeds 0 1 2
     python scripts/endpointing_curve.py --groups barge_in --scenarios interruptions backchannels --out runs/barge_in
 

@@ -22,6 +22,7 @@ from duplex.speech import Speech, frames
 from duplex.stages.domain import domain
 from duplex.stages.stt import DIGITS, Sphinx
 from duplex.stages.voices import RATES, VOICES, voice
+from eval.metrics.words import word_errors
 
 FFT_SAMPLES = 1024  # 43 ms
 NUM_BANDS = 40
@@ -61,7 +62,7 @@ def main() -> None:
 def word_error_rate(recogniser: Sphinx, name: str, rate: str, said: list[str]) -> float:
     """Percent, over one conversation in which the caller says every sentence."""
     recogniser.reset()
-    wrong = sum(edits(sentence.split(), heard(recogniser, voice(name, rate).synthesise(sentence))) for sentence in said)
+    wrong = sum(word_errors(sentence.split(), heard(recogniser, voice(name, rate).synthesise(sentence))) for sentence in said)
     return round(100 * wrong / sum(len(sentence.split()) for sentence in said), 1)
 
 
@@ -81,16 +82,6 @@ def heard(recogniser: Sphinx, speech: Speech, expected_digits: int = 0) -> list[
     for frame in frames(speech):
         recogniser.hear(frame)
     return recogniser.finish().split()
-
-
-def edits(said: list[str], understood: list[str]) -> int:
-    """Word errors of the best alignment (Levenshtein)."""
-    row = list(range(len(understood) + 1))
-    for count, word in enumerate(said, 1):
-        diagonal, row[0] = row[0], count
-        for column, other in enumerate(understood, 1):
-            diagonal, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def colour(speeches: list[Speech]) -> np.ndarray:

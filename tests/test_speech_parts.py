@@ -18,6 +18,7 @@ from duplex.stages.stt import DIGITS, Oracle, Recogniser, Sphinx
 from duplex.stages.tts import Cached, Espeak, plain_words
 from duplex.stages.vad import EnergyVad, SileroVad, SpeechDetector
 from duplex.stages.voices import VOICES, voice
+from eval.metrics.words import word_errors
 
 pytest.importorskip("pocketsphinx")
 pytest.importorskip("espeakng_loader")
@@ -240,7 +241,7 @@ def test_oracle_errs_as_often_as_told_and_the_same_for_a_seed() -> None:
         oracle.reset(seed)
         understood.append([told(oracle, words) for words in said])
     assert understood[0] == understood[1] != understood[2]
-    assert sum(map(_edits, said, understood[0])) / (150 * 20) == pytest.approx(0.2, abs=0.03)
+    assert sum(map(word_errors, said, understood[0])) / (150 * 20) == pytest.approx(0.2, abs=0.03)
 
 
 def told(oracle: Oracle, words: list[str]) -> list[str]:
@@ -248,15 +249,6 @@ def told(oracle: Oracle, words: list[str]) -> list[str]:
     for frame in spoken(words):
         oracle.hear(frame)
     return oracle.finish().split()
-
-
-def _edits(said: list[str], understood: list[str]) -> int:
-    row = list(range(len(understood) + 1))
-    for count, word in enumerate(said, 1):
-        diagonal, row[0] = row[0], count
-        for column, other in enumerate(understood, 1):
-            diagonal, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def test_complete_sentences_may_end_and_others_not(recogniser: Sphinx) -> None:
