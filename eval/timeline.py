@@ -114,7 +114,7 @@ def derived_acts(user: Sequence[Segment], agent: Sequence[Segment]) -> tuple[Act
     """
     spans: list[Segment] = []
     for unit in user:
-        if spans and unit.start - spans[-1].end < TURN_GAP_SECONDS and not overlap(agent, spans[-1].end, unit.start):
+        if spans and moment(unit.start - spans[-1].end) < TURN_GAP_SECONDS and not overlap(agent, spans[-1].end, unit.start):
             spans[-1] = Segment(spans[-1].start, unit.end)
         else:
             spans.append(unit)
