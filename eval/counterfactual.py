@@ -6,6 +6,7 @@ there; any other hears everything again from the start, with the same seed. What
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from duplex.conversation import ConversationFailed, Participant, Prompt, Resumes, converse
+from duplex.conversation import ConversationFailed, Participant, Prompt, Resumes, Watch, converse
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, SILENCE, Event, Frame, frozen
 from duplex.journal import recordings
 from duplex.recording import USER, Recording, load, moment, save
@@ -49,10 +50,11 @@ class Witness:
         agent: whom it watches; `converse` steps it.
         prompt, seed: of the conversation.
         facts: of the recordings that are made.
+        watch: called after every frame of every conversation.
     """
 
-    def __init__(self, agent: Participant, prompt: Prompt, seed: int, facts: dict[str, Any]):
-        self.agent, self.prompt, self.seed, self.facts = agent, prompt, seed, facts
+    def __init__(self, agent: Participant, prompt: Prompt, seed: int, facts: dict[str, Any], watch: Watch | None = None):
+        self.agent, self.prompt, self.seed, self.facts, self.watch = agent, prompt, seed, facts, watch
         self.heard: list[Frame] = []
         self.said: list[Frame] = []
         self.waiting: list[tuple[int, Event]] = []  # acts, by the frame they begin in, for when the conversation is over
@@ -60,6 +62,8 @@ class Witness:
 
     def __call__(self, index: int, from_user: Frame, from_agent: Frame) -> None:
         """Takes in a frame of both; the agent has not heard this frame of the user's yet."""
+        if self.watch is not None:
+            self.watch(index, from_user, from_agent)
         self.heard.append(kept(from_user))
         self.said.append(kept(from_agent))
         for act in from_user.events:
@@ -83,7 +87,7 @@ class Witness:
         user = SilentFrom(self.heard[:index + 1], act)
         onset = moment(index * FRAME_SECONDS + act.start)
         try:
-            recording = converse(user, agent, prompt=self.prompt, seed=self.seed, max_seconds=user.latest,
+            recording = converse(user, agent, prompt=self.prompt, seed=self.seed, max_seconds=user.latest, watch=self.watch,
                                  facts={**self.facts, "without": {"kind": act.kind, "start": onset}})
         except ConversationFailed as failed:  # what the agent would have done is not known, which costs an occasion
             log.warning("no conversation without the %s at %.2f s: %s", act.kind, onset, failed)
@@ -148,7 +152,11 @@ def is_audible(frame: Frame) -> bool:
 
 
 def save_otherwise(found: Sequence[Otherwise], folder: Path) -> None:
-    """Writes each to a folder of its own, by the onset of the act in milliseconds."""
+    """Writes each to a folder of its own, by the onset of the act in milliseconds, in place of what was there.
+
+    What lies there is of a conversation that was stopped and is played anew, at another pace perhaps.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
     for one in found:
         save(one.recording, folder / f"{round(1000 * one.onset)}")
 
@@ -157,6 +165,9 @@ def load_otherwise(recording: Recording, folder: Path) -> dict[float, Recording]
     """What was saved there of a conversation, by the onset of the act that is missing.
 
     Only those in which the caller said the same up to the act: another conversation tells nothing about this one.
+
+    Raises:
+        ValueError, FileNotFoundError: as `load`, of one that was changed or is not whole.
     """
     found = [load(other) for other in recordings(folder)] if folder.is_dir() else []
     return comparable(recording, found)

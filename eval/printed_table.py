@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.report.numbers import p_words
 from eval.scores import FEW, is_few
 
 ROLES: Final = ("agent", "baseline")
 ZONES: Final = (("zone_natural", "natural", "green"), ("zone_slow", "slow", "yellow"), ("zone_machine", "machine", "red"))
 ZONE_COLUMNS: Final = 40
-LEAST_P: Final = 0.001  # smaller ones are said to be smaller
 WIDE: Final = 140  # columns of a terminal that holds a value and its interval in one line
 
 
@@ -70,7 +70,7 @@ def values(record: Mapping[str, Any], roles: Sequence[str], between: str) -> lis
     if len(roles) > 1:
         difference = with_interval(record, "difference", between)
         difference.stylize(colour(record))
-        if p := p_words(record):
+        if not too_few(record, "difference") and (p := p_words(record["p_holm"])):
             difference.append(f"{between}{p}", "dim")
         found.append(difference)
     return found
@@ -110,13 +110,6 @@ def count(record: Mapping[str, Any], role: str, of: str) -> str:
     """How many occasions, of how many where some could not be measured."""
     measured, happened = record[f"{role}_n"], record[f"{role}_n_of"]
     return str(measured) if pd.isna(happened) else f"{measured}{of}{happened:.0f}"
-
-
-def p_words(record: Mapping[str, Any]) -> str:
-    p = record["p_holm"]
-    if pd.isna(p) or too_few(record, "difference"):
-        return ""
-    return f"p <{LEAST_P}" if p < LEAST_P else f"p {p:.3f}"
 
 
 def printed(value: float, unit: str, sign: str = "") -> str:

@@ -112,7 +112,6 @@ def row(metric: Metric, ours: Occasions, theirs: Occasions, common: np.ndarray, 
         "agent_n_of": known(ours.happened), "baseline_n_of": known(theirs.happened),
         "p_value": p_value(*pairs, metric.statistic, common, seed) if metric.tested else None,
         "human": known(metric.human),
-        "few": estimates["agent"].n < FEW or (bool(len(common)) and estimates["baseline"].n < FEW),
     }
 
 

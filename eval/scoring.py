@@ -68,13 +68,13 @@ def scored(run: Path, folder: Path, listening: Listening) -> Scored:
     """
     try:
         recording = load(run / folder)
-        wrong = refusal(recording)
+        without, wrong = otherwise(recording, run, folder), refusal(recording)
     except (ValueError, FileNotFoundError) as unreadable:
         return Scored(folder, as_table(as_rows(refused(), facts_of(run, folder), folder)), str(unreadable))
     if wrong:
         return Scored(folder, as_table(rows(recording, folder)), wrong)
     heard = words_heard(recording, run / folder, listening.recogniser)
-    found = rows(transcript.choose(recording, heard, listening.words), folder, without=otherwise(recording, run, folder))
+    found = rows(transcript.choose(recording, heard, listening.words), folder, without=without)
     more = text_audio_word_error(recording.words[AGENT], heard) if heard is not None else []
     if folder in listening.twice:
         more += second_opinion.disagreements(recording, run / folder)

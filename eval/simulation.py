@@ -6,7 +6,7 @@ depends on which process or thread plays it, nor on what was played there before
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,21 +16,19 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 from threading import Lock, current_thread, local, main_thread
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
-from duplex.frame import Frame
 from duplex.pace import paced
-from duplex.recording import Recording, load, save
+from duplex.recording import read_log, save
 from eval.callers.cast import Cast
 from eval.callers.recorded import BringsScenarios, cast_of
 from eval.callers.scenario import Scenario
-from eval.counterfactual import FOLDER, Witness, comparable, load_otherwise, save_otherwise
-from eval.observations import rows
-from eval.trust.integrity import refusal
+from eval.counterfactual import FOLDER, Witness, save_otherwise
+from eval.scoring import CONVERSATIONS
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Conversation:
     @property
     def folder(self) -> Path:
         """Relative to the run."""
-        return "conversations" / self.below
+        return CONVERSATIONS / self.below
 
     @property
     def below(self) -> Path:
@@ -66,12 +64,11 @@ class Played(NamedTuple):
     conversation: Conversation
     seconds: float
     failure: str | None
-    rows: list[dict[str, Any]]
     resumed: bool = False
 
 
 def simulate(config: DictConfig, conversations: Sequence[Conversation], run: Path, processes: int) -> Iterator[Played]:
-    """Plays, saves and scores; yields in the order of completion. What lies in `run` already is only scored.
+    """Plays and saves; yields in the order of completion. What lies in `run` already is not played again.
 
     Raises:
         OSError: a recording cannot be saved; what was saved before stays, and nothing more is played.
@@ -155,29 +152,24 @@ class Stage:
         self.stop_when_told()
         folder, beside = self.run / conversation.folder, self.run / FOLDER / conversation.below
         if (folder / "log.json").is_file():
-            return again(conversation, folder, beside)
+            log = read_log(folder)
+            return Played(conversation, log["seconds"], log["failure"], resumed=True)
         with MAKING:
             cast, agent = self.cast, self.system(conversation.role, conversation.clock)
         caller = cast.caller(conversation.scenario, conversation.seed)
         facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
-        witness = Witness(agent, caller.prompt, conversation.seed, facts) if self.config.counterfactuals else None
+        witness = Witness(agent, caller.prompt, conversation.seed, facts, self.stop_when_told)
+        watch = witness if self.config.counterfactuals else self.stop_when_told
         try:
-            recording = converse(
-                caller, agent, prompt=caller.prompt, seed=conversation.seed, max_seconds=self.max_seconds,
-                watch=lambda *frame: self.look(witness, *frame), facts=facts)
+            recording = converse(caller, agent, prompt=caller.prompt, seed=conversation.seed, max_seconds=self.max_seconds,
+                                 watch=watch, facts=facts)
+            save_otherwise(witness.otherwise(), beside)
         except ConversationFailed as failed:
-            recording, witness = failed.recording, None
-        otherwise = witness.otherwise() if witness else []
-        save_otherwise(otherwise, beside)
+            recording = failed.recording
         save(recording, folder)  # the last, so that a conversation that is there is there with all that belongs to it
-        return scored(conversation, recording, comparable(recording, [one.recording for one in otherwise]))
+        return Played(conversation, recording.seconds, recording.failure)
 
-    def look(self, witness: Witness | None, index: int, from_user: Frame, from_agent: Frame) -> None:
-        self.stop_when_told()
-        if witness:
-            witness(index, from_user, from_agent)
-
-    def stop_when_told(self) -> None:
+    def stop_when_told(self, *_: object) -> None:
         if self.stop is not None and self.stop.is_set():
             raise KeyboardInterrupt  # no failure of this conversation, which will be played anew
 
@@ -200,22 +192,6 @@ def begin(config: str, run: Path, stop: Event | None = None) -> None:
 def play(conversation: Conversation) -> Played:
     """`Stage.play` in a process that was told to begin."""
     return STAGE[0].play(conversation)
-
-
-def scored(conversation: Conversation, recording: Recording, without: Mapping[float, Recording],
-           resumed: bool = False) -> Played:
-    measured = rows(recording, conversation.folder, without=without)
-    wrong = recording.failure or refusal(recording) or None
-    return Played(conversation, recording.seconds, wrong, measured, resumed)
-
-
-def again(conversation: Conversation, folder: Path, beside: Path) -> Played:
-    """A conversation that had been played before; one whose recording was changed since is a failure, and stays one."""
-    try:
-        recording = load(folder)
-    except ValueError as changed:
-        return Played(conversation, 0.0, str(changed), [], resumed=True)
-    return scored(conversation, recording, load_otherwise(recording, beside), resumed=True)
 
 
 def participant(config: DictConfig, role: str, clock: str) -> Participant:

@@ -4,7 +4,6 @@ Whose words a metric reads is decided in `choose`. Needs the extra `offline` to 
 without it.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from duplex.stages.general_english import dictionary
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import plain_words
 from eval.activity import Segment, units
-from eval.trust.second_opinion import sound
+from eval.beside import found, keep
 
 Source: TypeAlias = Literal["spoken", "recognised"]
 NAME: Final = "transcript.json"  # beside the sound
@@ -61,13 +60,8 @@ def kept(folder: Path, by: Mapping[str, Any] | None = None) -> tuple[Word, ...] 
     Args:
         by: the recogniser as `about` tells it; None for whoever it was.
     """
-    try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):  # nobody listened before, or was stopped while writing
-        return None
-    if found.get("sound") != sound(folder) or (by is not None and found.get("by") != by):
-        return None
-    return tuple(Word(*word) for word in found["words"])
+    made = found(folder / NAME, by)
+    return None if made is None else tuple(Word(*word) for word in made["words"])
 
 
 def transcribed(recording: Recording, folder: Path, recogniser: Recogniser, by: Mapping[str, Any]) -> tuple[Word, ...]:
@@ -75,8 +69,7 @@ def transcribed(recording: Recording, folder: Path, recogniser: Recogniser, by: 
     words = kept(folder, by)
     if words is None:
         words = transcribe(recording.audio[AGENT], units(recording)[AGENT], recogniser)
-        found = {"by": by, "sound": sound(folder), "words": words}
-        (folder / NAME).write_text(json.dumps(found) + "\n", encoding="utf-8")
+        keep(folder / NAME, by, {"words": words})
     return words
 
 

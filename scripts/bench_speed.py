@@ -43,7 +43,7 @@ PARTS: Final = (
     (Espeak, ("synthesise",), "synthesiser (espeak)"), (Caller, ("step",), "caller"),
     (Manager, ("reply", "meaning", "completeness", "continuations"), "dialogue"),
     (Cascade, ("step",), "the agents' own decisions"), (Incremental, ("step",), "the agents' own decisions"),
-    (Recorder, ("write", "finish"), "recording"), (simulation, ("save",), "saving"), (simulation, ("rows",), "scoring"),
+    (Recorder, ("write", "finish"), "recording"), (simulation, ("save",), "saving"),
     (simulation, ("converse",), "the loop"), (simulation, ("play",), "the rest"))
 
 

@@ -25,9 +25,9 @@ from eval.metrics.metric import Metric
 from eval.metrics.occasions import Observation
 from eval.observations import read_observations, write_observations
 from eval.scores import pair_keys, summary
+from eval.scoring import Listening, scored
 from eval.simulation import Conversation, Played, simulate
 from eval.timeline import Timeline, timeline
-from eval.trust.integrity import refusal
 
 KEYS: Final = ["system", "scenario", "seed"]
 Measure: TypeAlias = Callable[[Timeline], list[Observation]]
@@ -162,20 +162,21 @@ def play(config: DictConfig, conversations: Sequence[Conversation], options: Nam
                 progress.advance(task)
                 if one.failure:
                     progress.console.print(f"[red]failed[/] {one.conversation.folder}: {one.failure}")
-                yield [*one.rows, *measured(one, run, measures)]
+                yield measured(one, run, measures)
                 rmtree(run / one.conversation.folder)
     finally:
         rmtree(run, ignore_errors=True)
 
 
 def measured(one: Played, run: Path, measures: Sequence[Measure]) -> list[dict[str, Any]]:
-    """What the catalogue does not have; nothing of a recording that is refused."""
-    recording = load(run / one.conversation.folder) if measures else None
-    if recording is None or refusal(recording):
-        return []
-    heard = timeline(recording)
-    return [{**one.rows[0], "unit": "share", **observation._asdict()} for measure in measures
-            for observation in measure(heard)]
+    """The rows of a conversation, and what the catalogue does not have; of a recording that is refused, no more than that."""
+    found = scored(run, one.conversation.folder, Listening())
+    rows: list[dict[str, Any]] = found.table.to_pylist()
+    if found.wrong or not measures:
+        return rows
+    heard = timeline(load(run / one.conversation.folder))
+    return rows + [{**rows[0], "unit": "share", **observation._asdict()} for measure in measures
+                   for observation in measure(heard)]
 
 
 def summarised(ours: pd.DataFrame, reference: pd.DataFrame, metrics: Sequence[Metric]) -> dict[str, Any]:

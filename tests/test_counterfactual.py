@@ -116,6 +116,30 @@ def test_they_are_kept_beside_the_conversation(tmp_path: Path) -> None:
     assert load_otherwise(recording, tmp_path / "none") == {}
 
 
+def test_what_is_kept_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    recording, found = held(NeverYields(), TURN, INTERRUPTION)
+    save_otherwise(found, tmp_path)
+    other, elsewhere = held(NeverYields(), TURN, Event("interruption", 4.5, 5.6))
+    save_otherwise(elsewhere, tmp_path)
+    assert load_otherwise(recording, tmp_path) == {} and list(load_otherwise(other, tmp_path)) == [4.5]
+
+
+def test_who_watches_can_stop_what_is_held_again() -> None:
+    frames = 0
+
+    def watch(index: int, from_user: Frame, from_agent: Frame) -> None:
+        nonlocal frames
+        frames += 1
+        if frames > 160:  # the conversation takes 150 frames
+            raise KeyboardInterrupt
+
+    witness = Witness(NeverYields(), Prompt(), 3, {"scenario": "test"}, watch)
+    user = Says(bursts((TURN.start, TURN.end), (INTERRUPTION.start, INTERRUPTION.end)), events=(TURN, INTERRUPTION))
+    converse(user, NeverYields(), seed=3, max_seconds=12.0, watch=witness)
+    with pytest.raises(KeyboardInterrupt):
+        witness.otherwise()
+
+
 class Fails(Responder):
     """Fails the second time it is asked for the frame at 5 s."""
 

@@ -53,8 +53,17 @@ FLOOR_0: Final = (
     "eval.activity",
     "eval.timeline",
     "eval.turn_taking",
+    "eval.beside",
+    "eval.counterfactual",
     "eval.trust.integrity",
+    "eval.trust.alignment",
     "eval.statistics.estimates",
+    "eval.compat.dgslm",
+    "eval.compat.eva",
+    "eval.compat.full_duplex_bench",
+    "eval.compat.full_duplex_bench_15",
+    "eval.compat.tau_voice",
+    "eval.compat.vap",
     "eval.metrics.catalogue",
 )
 HEAVY: Final = (

@@ -28,6 +28,7 @@ from duplex.recording import AGENT, Recording, load, save
 from duplex.telephone import DELAY_SAMPLES
 from eval.callers.scenario import suite
 from eval.metrics.catalogue import observations
+from eval.scoring import Listening, scored
 from eval.simulation import Conversation, Stage
 from eval.timeline import timeline
 from eval.trust.integrity import check
@@ -177,7 +178,8 @@ def test_in_the_bench_on_both_clocks(tmp_path: Path, delay: float, perturb: str,
         user, agent = timeline(recording).user[0], timeline(recording).agent[0]
         assert agent.start - user.start == pytest.approx(delay + more, abs=HOP)
         turn = next(act for act in timeline(recording).acts if act.kind == "turn")
-        latency = next(row for row in played.rows if row["metric"] == "switch_latency" and row["start"] == turn.end)
+        rows = scored(tmp_path, played.conversation.folder, Listening()).table.to_pylist()
+        latency = next(row for row in rows if row["metric"] == "switch_latency" and row["start"] == turn.end)
         assert latency["value"] == pytest.approx(delay + more - (turn.end - turn.start), abs=HOP)
 
 

@@ -15,11 +15,12 @@ from duplex.manifest import manifest, read_manifest, write_manifest
 from duplex.recording import Recording, save
 from duplex.wav import read_pcm16, write_pcm16
 from eval import observations
+from eval.beside import keep
+from eval.counterfactual import FOLDER
 from eval.observations import as_table, read_observations, written
 from eval.score import observe, refused_lines, score
 from eval.scoring import Listening, score_all
 from eval.transcript import NAME
-from eval.trust.second_opinion import sound as identity
 
 NUM = 6
 
@@ -128,6 +129,19 @@ def test_a_recording_that_cannot_be_read_is_a_failure_of_whoever_it_was(run: Pat
     assert {row["metric"]: row["value"] for row in rows} == {"conversation_failed": 1.0, "recording_refused": 1.0}
 
 
+def test_a_conversation_whose_counterfactual_was_changed_is_refused(run: Path) -> None:
+    """What the agent would have done anyway is part of what is measured of it."""
+    where = Path(FOLDER, *folder("quick", 1).parts[1:], "4030")
+    facts = {"scenario": "booking", "system": "quick", "clock": "ideal", "seed": 1}
+    save(Recording(np.stack([sound((1, 2)), sound((2.2, 3.3))]),
+                   facts={**facts, "without": {"kind": "interruption", "start": 4.03}}), run / where)
+    spoil(run, where)
+    [found] = score_all(run, [folder("quick", 1)], Listening(), 1)
+    assert "not the one that was recorded" in found.wrong and "4030" in found.wrong
+    counted = {row["metric"]: row["value"] for row in found.table.to_pylist()}
+    assert counted == {"conversation_failed": 1.0, "recording_refused": 1.0}
+
+
 def test_a_recording_without_acts_moved_in_the_log_alone_is_refused_by_its_sound(run: Path) -> None:
     """A log that was rewritten with its checksums is no alibi."""
     path = run / folder("quick", 0) / "log.json"
@@ -150,8 +164,7 @@ def test_words_that_were_heard_count_where_the_agent_logs_none(run: Path) -> Non
     """The transcript is one somebody made before; nobody listens now."""
     for system in ("quick", "slow"):
         where = run / folder(system, 0)
-        heard = {"by": {}, "sound": identity(where), "words": [["tuesday", 2.5, 3.0]]}
-        (where / NAME).write_text(json.dumps(heard))
+        keep(where / NAME, {}, {"words": [["tuesday", 2.5, 3.0]]})
     by_words = {}
     for words in ("spoken", "recognised"):
         [found] = score_all(run, [folder("quick", 0)], Listening(words=words), 1)  # type: ignore[arg-type]  # a literal

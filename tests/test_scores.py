@@ -106,16 +106,15 @@ def test_the_95th_percentile_summarises_the_latencies(observed: pd.DataFrame) ->
     assert found["agent"] == pytest.approx(0.31) and found["agent_n"] == 12
 
 
-def test_few_occasions_are_flagged_and_shown(observed: pd.DataFrame) -> None:
+def test_a_number_of_few_occasions_is_kept_with_them(observed: pd.DataFrame) -> None:
     found = table(observed[observed["seed"] < 9], "quick", "slow", "ideal").set_index("metric")
-    assert found.loc["switch_latency", "few"]
+    assert found.loc["switch_latency", "agent_n"] == 9
     assert found.loc["switch_latency", "agent"] == pytest.approx(0.24)
-    assert not table(observed, "quick", "slow", "ideal").set_index("metric").loc["switch_latency", "few"]
 
 
 def test_what_had_no_occasion_has_no_number(observed: pd.DataFrame) -> None:
     found = table(observed, "quick", "slow", "ideal").set_index("metric").loc["stop_latency"]
-    assert np.isnan(found["agent"]) and found["agent_n"] == 0 and found["few"]
+    assert np.isnan(found["agent"]) and found["agent_n"] == 0
 
 
 def test_only_common_scenarios_are_compared() -> None:
@@ -135,7 +134,6 @@ def test_clocks_are_never_mixed(observed: pd.DataFrame) -> None:
 def test_one_system_alone_has_a_table(observed: pd.DataFrame) -> None:
     found = table(observed, "quick", None, "ideal").set_index("metric").loc["switch_latency"]
     assert found["agent"] == pytest.approx(0.25) and np.isnan(found["baseline"]) and np.isnan(found["difference"])
-    assert not found["few"]
 
 
 def test_an_unknown_system_is_named(observed: pd.DataFrame) -> None:
@@ -205,7 +203,7 @@ def test_the_printed_table_says_clock_values_intervals_and_people(observed: pd.D
     printed = console.export_text()
     assert "quick and slow, ideal clock" in printed and "cloud_typical clock" in printed
     line = next(line for line in printed.splitlines() if "Switch latency " in line)
-    assert "0.25 s [" in line and "-0.70 s [-0.70, -0.70] p 0.0" in line and "0.08 s" in line
+    assert "0.25 s [" in line and "-0.70 s [-0.70, -0.70] p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.0" in line and "0.08 s" in line
     assert "natural 100 %" in printed and "slow 100 %" in printed
     assert "12 conversations, 0 failed" in printed
     assert "Stop latency" not in printed

