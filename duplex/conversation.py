@@ -23,10 +23,12 @@ class Prompt:
     Attributes:
         text: the role in prose, as PersonaPlex and language models read it.
         records: the same facts as data, table -> key -> field -> value, as a dialogue manager reads them.
+        domain: whose desk it is, a domain's name or the path of its YAML; "" for an agent's own.
     """
 
     text: str = ""
     records: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    domain: str = ""
 
 
 class Participant(Protocol):

@@ -21,7 +21,6 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from duplex import programs
-from duplex.conversation import Prompt
 from duplex.manifest import manifest, write_manifest
 from duplex.server.agents import Agents
 from duplex.server.certificate import context, self_signed
@@ -60,7 +59,7 @@ def server(config: DictConfig, run: Path, settings: Settings) -> Server:
     agents.warm_up()
     places = settings.places or int(config.agent.get("slots") or PLACES)
     house = House(str(HydraConfig.get().runtime.choices["agent"]), agents,
-                  Prompt(settings.prompt.text, settings.prompt.records), settings.seed, settings.max_seconds,
+                  settings.prompt.prompt, settings.seed, settings.max_seconds,
                   run / "conversations" / "live" if settings.record else None)
     return Server(house, Doors(settings.token, tuple(settings.origins), places),
                   PAGE if settings.page is None else Path(settings.page))

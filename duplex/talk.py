@@ -30,6 +30,8 @@ from duplex.frame import FRAME_SECONDS, Frame
 from duplex.journal import Journal
 from duplex.manifest import manifest, write_manifest
 from duplex.pace import keeps_time, needs_time, paced
+from duplex.stages.domain import domain
+from duplex.stages.role import role_of
 from duplex.watch import watching
 
 ENDED: Final = {"user": "the user hung up", "agent": "the agent hung up", "limit": "max_seconds had passed"}
@@ -41,6 +43,13 @@ class PromptSettings:
 
     text: str
     records: dict[str, dict[str, dict[str, str]]]
+    domain: str
+
+    @property
+    def prompt(self) -> Prompt:
+        """With the role of the domain, where one is named and nothing else is said."""
+        role = role_of(domain(self.domain), self.records) if self.domain and not self.text else self.text
+        return Prompt(role, self.records, self.domain)
 
 
 @dataclass
@@ -106,7 +115,7 @@ def talk(config: DictConfig, run: Path, console: Console) -> Ended:
     if clock == "live":
         warm_up(agent)
     told: Prompt | None = getattr(user, "prompt", None)  # a scenario's caller knows what its agent must know
-    prompt = told or Prompt(settings.prompt.text, settings.prompt.records)
+    prompt = told or settings.prompt.prompt
     about: Mapping[str, Any] = getattr(user, "facts", None) or {
         "scenario": Path(str(config.user.get("path", choices["user"]))).stem, "category": str(choices["user"])}
     write_manifest(described(config, run, agent_name, clock, facts_of(agent)), run)

@@ -6,7 +6,7 @@ depends on which process or thread plays it, nor on what was played there before
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 from threading import Lock, current_thread, local, main_thread
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.pace import paced
+from duplex.perturbations import Noise
 from duplex.recording import read_log, save
 from eval.callers.cast import Cast
 from eval.callers.recorded import BringsScenarios, cast_of
@@ -157,6 +158,7 @@ class Stage:
         with MAKING:
             cast, agent = self.cast, self.system(conversation.role, conversation.clock)
         caller = cast.caller(conversation.scenario, conversation.seed)
+        agent = on_line(agent, caller.facts)
         facts = {**caller.facts, "system": conversation.system, "clock": conversation.clock}
         witness = Witness(agent, caller.prompt, conversation.seed, facts, self.stop_when_told)
         watch = witness if self.config.counterfactuals else self.stop_when_told
@@ -192,6 +194,12 @@ def begin(config: str, run: Path, stop: Event | None = None) -> None:
 def play(conversation: Conversation) -> Played:
     """`Stage.play` in a process that was told to begin."""
     return STAGE[0].play(conversation)
+
+
+def on_line(agent: Participant, facts: Mapping[str, Any]) -> Participant:
+    """The agent behind the line that a scenario asks for. The recording has the caller without the noise."""
+    noise = (facts.get("line") or {}).get("noise")
+    return agent if noise is None else Noise(agent, noise)
 
 
 def participant(config: DictConfig, role: str, clock: str) -> Participant:

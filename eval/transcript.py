@@ -4,9 +4,11 @@ Whose words a metric reads is decided in `choose`. Needs the extra `offline` to 
 without it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -15,7 +17,7 @@ from duplex.frame import SAMPLE_RATE, Word
 from duplex.manifest import installed
 from duplex.recording import AGENT, USER, Recording, moment
 from duplex.speech import Speech, frames
-from duplex.stages.domain import domain
+from duplex.stages.domain import SLOT, Domain, domain, shipped
 from duplex.stages.general_english import dictionary
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import plain_words
@@ -31,18 +33,24 @@ LEARNING_SECONDS: Final = 5.0  # of speech, heard once before to learn the chann
 COPIES: Final = 20  # of each phrase, slots filled in anew
 
 
-def both_sides(name: str) -> list[str]:
-    """What either side says in a domain: training text for a recogniser of agents.
+def both_sides(names: Sequence[str] | None = None) -> list[str]:
+    """What either side says in these domains, or in all that are shipped: training text for a recogniser of agents.
 
-    Answers as they are written, without the sentences that have a slot for what is looked up or a word (a name) that
-    the dictionary lacks.
+    Answers as they are written, with values of the domain in their slots; without the sentences that have a slot for what
+    is looked up or a word (a name) that the dictionary lacks.
     """
-    known = domain(name)
-    said = [*known.say.values(), *(one.answer for one in known.intents.values())]
-    sentences = [part.strip() for text in said for part in text.replace("?", ".").split(".")]
+    return [sentence for name in names or shipped() for sentence in sides(domain(name))]
+
+
+def sides(known: Domain) -> list[str]:
+    asked = [text for one in known.intents.values() for text in (
+        one.answer, one.confirm, one.unknown, *one.ask.values(), *(refusal.say for refusal in one.refusals.values()))]
+    sentences = [part.strip() for text in (*known.say.values(), *asked) for part in re.split(r"[.?]", text)]
+    random = Random(1)
+    filled = [known.filled(part, random) for part in sorted(set(sentences) - {""}) for _ in range(COPIES)
+              if set(SLOT.findall(part)) <= known.values.keys()]
     known_words = dictionary()
-    hearable = sorted({part for part in sentences if "$" not in part and set(plain_words(part)) <= known_words})
-    return [*known.sentences(COPIES), *COPIES * [part for part in hearable if part]]
+    return [*known.sentences(COPIES), *(part for part in filled if set(plain_words(part)) <= known_words)]
 
 
 def choose(recording: Recording, heard: Sequence[Word] | None, source: Source) -> Recording:

@@ -48,7 +48,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, "endpointing_curve", ["smooth", "pauses", "paraphrases", "service"])
+    add_arguments(parser, "endpointing_curve", ["smooth", "pauses", "paraphrases", "optician"])
     parser.add_argument("--groups", nargs="*", default=list(GROUPS), choices=(*GROUPS, "barge_in"))
     parser.add_argument("--points", nargs="*", default=[], help="further points by name, e.g. two_stage-0.12-0.16-1.2")
     parser.add_argument("--fast", nargs="+", type=float, default=[0.08, 0.16, 0.24, 0.4])

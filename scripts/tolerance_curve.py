@@ -38,7 +38,7 @@ SELF_STOP: Final = Metric("self_stop", "Answers broken off", "share", "lower", "
 MEASURED: Final = (SELF_STOP, *map(metric, (
     "switch_latency", "response_rate", "pause_false_start", "task_success", "early_rate")))
 FAILS_BY: Final = (SELF_STOP, *map(metric, ("response_rate", "task_success", "pause_false_start")))
-SCENARIOS: Final = {"echo": ("smooth", "service"), "noise": ("smooth", "pauses", "service")}
+SCENARIOS: Final = {"echo": ("smooth", "optician"), "noise": ("smooth", "pauses", "optician")}
 KINDS: Final = {"echo": ("echo",), "noise": ("white", "babble")}
 
 

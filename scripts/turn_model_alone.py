@@ -18,10 +18,13 @@ class TurnModelAlone:
     """
 
     def __init__(self, turn_model: TurnModel, threshold: float, fast: float, slow: float):
-        self.turn_model = turn_model
+        self.own = self.turn_model = turn_model
         self.threshold = threshold
         self.fast = fast
         self.slow = slow
+
+    def attend(self, domain: str) -> None:
+        self.turn_model = self.own.of(domain)
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         ends = self.turn_model.end_probability(heard.split()) if heard else 0.0

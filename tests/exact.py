@@ -56,6 +56,9 @@ class Whole:
     def end_probability(self, words: list[str]) -> float:
         return float(self.phrases.whole(words))
 
+    def of(self, domain: str) -> "Whole":
+        return self
+
 
 class Costs:
     """Charges by stage, the same for every request; what is not named costs nothing."""

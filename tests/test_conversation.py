@@ -54,7 +54,7 @@ def test_both_get_the_prompt_and_the_seed() -> None:
     user, agent, prompt = Counts(), Counts(), Prompt("You sell shoes.")
     recording = converse(user, agent, prompt=prompt, seed=7, max_seconds=0.16, facts={"scenario": "shoes"})
     assert (user.prompt, user.seed, agent.prompt, agent.seed) == (prompt, 7, prompt, 7)
-    assert recording.facts == {"scenario": "shoes", "seed": 7, "prompt": {"text": "You sell shoes.", "records": {}}}
+    assert recording.facts == {"scenario": "shoes", "seed": 7, "prompt": {"text": "You sell shoes.", "records": {}, "domain": ""}}
 
 
 def test_the_user_hangs_up() -> None:

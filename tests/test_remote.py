@@ -103,13 +103,14 @@ def test_settings_travel_by_the_names_that_servers_have_for_them() -> None:
 
     with scripted(handle) as url:
         agent = Remote(url, voice="NATF0.pt", temperature=0.5, top_k=30, text_top_k=20)
-        agent.reset(Prompt("be kind", {"orders": {"one": {"day": "friday"}}}), 7)
+        agent.reset(Prompt("be kind", {"orders": {"one": {"day": "friday"}}}, "orders"), 7)
         agent.leave()
     [(path, opening)] = asked
     assert parse_qs(urlsplit(path).query) == {
         "ext": ["1"], "audio": ["pcm"], "voice_prompt": ["NATF0.pt"], "audio_temperature": ["0.5"], "audio_topk": ["30"],
         "text_topk": ["20"]}
-    assert opening == {"seed": 7, "clock": None, "prompt": {"text": "be kind", "records": {"orders": {"one": {"day": "friday"}}}}}
+    assert opening == {"seed": 7, "clock": None, "prompt": {
+        "text": "be kind", "records": {"orders": {"one": {"day": "friday"}}}, "domain": "orders"}}
 
 
 def test_a_token_is_sent_and_never_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any, Final
 
+import in_text
 import pytest
 import yaml
 
 from duplex.stages.general_english import dictionary
-from duplex.stages.manager import Manager
 from duplex.stages.tts import plain_words
 from eval.callers.cast import Cast, caller_of
-from eval.callers.scenario import CLAIM_FLOOR, FOLDER, PAUSE, Scenario, drawn, suite
+from eval.callers.scenario import FOLDER, PAUSE, Scenario, drawn, suite
 
 SUITES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SHIPPED: Final = suite(SUITES)
@@ -63,8 +63,8 @@ def test_a_line_has_its_cue_and_its_act(tmp_path: Path) -> None:
     ({"lines": []}, "needs a name and at least one line"),
     ({"lines": HELLO}, "needs a name and at least one line"),
     ({"name": ""}, "needs a name and at least one line"),
-    ({"speed": 3}, "unknown speed; known are answers, draw"),
-    ({"expect": {"heard": ["hi"]}}, "expect: unknown heard; known are not_said, said"),
+    ({"speed": 3}, "unknown speed; known are answers, base, difficulty"),
+    ({"expect": {"heard": ["hi"]}}, "expect: unknown heard; known are distress, handoff, invented"),
     ({"expect": {"said": "hi"}}, "said is a list of phrases, not 'hi'"),
     ({"answers": [{"to": ["hi"]}]}, "answers: each needs to .* and say"),
     ({"answers": [{"to": "hi", "say": "ho"}]}, "to is a list of phrases, not 'hi'"),
@@ -94,7 +94,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         suite([str(tmp_path / "list.yaml")])
     with pytest.raises(ValueError, match="scenarios is a list of at least one"):
         read(tmp_path)
-    with pytest.raises(ValueError, match="no domain 'zoo': there is optician"):
+    with pytest.raises(ValueError, match="no domain 'zoo': there is .*optician"):
         read(tmp_path, one(), domain="zoo")
 
 
@@ -133,43 +133,26 @@ def test_values_of_one_kind_differ_and_go_everywhere(tmp_path: Path) -> None:
         assert call.lines[0].expects == (number,)
         assert (call.responses[0].to, call.responses[0].say) == ((days[0],), (days[1],))
         assert call.records == {"orders": {number: {"day": days[0]}}}
-        assert (call.said, call.not_said) == ((f"{number} on {days[0]}",), (days[1],))
+        assert (call.task.said, call.task.not_said) == (((f"{number} on {days[0]}",),), ((days[1],),))
         assert f"orders: {number}: day {days[0]}." in call.prompt.text
 
 
 def test_the_shipped_suites_are_of_every_kind() -> None:
     assert len(SHIPPED) >= 40
     assert {one.category for one in SHIPPED} >= {
-        "smooth", "pause", "interruption", "backchannel", "correction", "service", "paraphrase"}
+        "smooth", "pause", "interruption", "backchannel", "correction", "optician", "paraphrase"}
     assert {line.act for one in SHIPPED for line in one.lines} == {
         "turn", "interruption", "correction", "backchannel", "cough", "noise", "side_talk", "background_talk"}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("template", SHIPPED, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("template", suite(["smooth", "pauses", "interruptions", "corrections", "optician", "paraphrases"]),
+                         ids=lambda scenario: scenario.name)
 def test_every_phrase_can_be_spoken_by_the_manager(template: Scenario, seed: int) -> None:
+    """Those of customer service are in test_domains.py."""
     call = drawn(template, seed)
-    manager = Manager(call.domain)
-    manager.reset(call.prompt, 0)
-    answers: list[str] = []
-    uses = {response: 0 for response in call.responses}
-
-    def reply(say: str) -> None:
-        replied = manager.reply(" ".join(plain_words(PAUSE.sub(" ", say))))
-        manager.commit(replied)
-        answers.append(" ".join(plain_words(" ".join(replied.sentences))))
-
-    for line in call.lines:
-        if line.act in CLAIM_FLOOR:
-            reply(line.say)
-        assert not line.expects or any(phrase in answers[-1] for phrase in line.expects), (line.say, answers[-1])
-    for _ in range(8):
-        due = [one for one in call.responses if uses[one] < one.times and any(phrase in answers[-1] for phrase in one.to)]
-        if due:
-            reply(due[0].say[uses[due[0]] % len(due[0].say)])
-            uses[due[0]] += 1
-    assert all(any(phrase in answer for answer in answers) for phrase in call.said), answers
-    assert not any(phrase in answer for answer in answers for phrase in call.not_said), answers
+    found = in_text.read(call)
+    assert in_text.complaints(call, found) == [], found.turns
 
 
 def test_every_word_of_the_callers_is_in_the_recognisers_dictionary() -> None:
@@ -177,3 +160,59 @@ def test_every_word_of_the_callers_is_in_the_recognisers_dictionary() -> None:
     said = [line.say for one in SHIPPED for line in drawn(one, 0).lines]
     said += [say for one in SHIPPED for response in drawn(one, 0).responses for say in response.say]
     assert sorted({word for say in said for word in plain_words(PAUSE.sub(" ", say))} - dictionary()) == []
+
+
+def test_a_disturbed_scenario_is_the_same_call_in_the_same_voice(tmp_path: Path) -> None:
+    plain = one(draw={"n": "order"}, lines=[{"at": 0.5, "say": "it is $n"}])
+    twin = {**plain, "name": "twin", "base": "call", "disturbed": "correction", "lines": [{"at": 0.5, "say": "no it is $n"}]}
+    base, other = read(tmp_path, plain, twin)
+    assert drawn(other, 5).lines[0].say == "no " + drawn(base, 5).lines[0].say
+    assert [Cast().part(other, seed) for seed in range(9)] == [Cast().part(base, seed) for seed in range(9)]
+
+
+def test_a_base_is_in_the_suite(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="scenario 'call': there is no scenario 'plain' in the suite to be its base"):
+        read(tmp_path, one(base="plain"))
+
+
+def test_what_a_call_must_achieve_is_filled_and_kept(tmp_path: Path) -> None:
+    call = drawn(read(tmp_path, one(
+        draw={"n": "order", "d": "day"}, lines=[{"at": 0.5, "say": "it is $n", "trigger": True}],
+        answers=[{"to": ["order number", "which"], "say": "$n"}], mood="upset", line={"noise": 12},
+        expect={"said": [["on $d", "$d"], "done"], "state": {"orders": {"$n": {"day": "$d"}}}, "handoff": "should",
+                "needs": {"order": "$n"}, "severity": 10, "distress": "voice"}))[0], 4)
+    caller = Cast().caller(read(tmp_path, one(name="other"))[0], 0)
+    number, day = call.lines[0].say.removeprefix("it is "), call.task.said[0][1]
+    assert call.task.facts == {
+        "said": [[f"on {day}", day], ["done"]], "not_said": [], "state": {"orders": {number: {"day": day}}},
+        "handoff": "should", "needs": {"order": number}, "severity": 10, "distress": "voice"}
+    assert call.about.facts == {"difficulty": "", "base": "", "disturbed": "", "mood": "upset", "line": {"noise": 12}}
+    assert call.lines[0].trigger and call.responses[0].branch == "order number"
+    assert caller.facts["expect"] == {"said": [], "not_said": [], "severity": 1} and caller.facts["mood"] == "calm"
+    assert call.prompt.domain == "optician"
+
+
+@pytest.mark.parametrize(("expect", "message"), [
+    ({"handoff": "maybe"}, "handoff 'maybe' is not one of '', 'should', 'should_not'"),
+    ({"severity": 2}, "severity 2 is not one of 1, 3, 10"),
+    ({"distress": True}, "distress True is not one of"),
+    ({"state": {"orders": {"one": {"day": 5}}}}, "state is table: key: field: value, of words"),
+    ({"state": ["orders"]}, "state is table: key: field: value, of words"),
+    ({"needs": ["order"]}, "needs is name: value, not"),
+    ({"said": [["a", 5]]}, "said is a list of phrases, not"),
+])
+def test_a_task_that_cannot_be_is_refused(tmp_path: Path, expect: Given, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, one(expect=expect))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"mood": "bored"}, "mood 'bored' is not one of 'calm', 'hesitant', 'upset'"),
+    ({"difficulty": "tricky"}, "difficulty 'tricky' is not one of"),
+    ({"line": {"noise": "loud"}}, "the noise on the line is a signal-to-noise ratio in dB, not 'loud'"),
+    ({"line": {"hiss": 3}}, "line: unknown hiss; known are noise"),
+    ({"domain": "zoo"}, "no domain 'zoo'"),
+])
+def test_a_call_that_cannot_be_is_refused(tmp_path: Path, changes: Given, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, one(**changes))

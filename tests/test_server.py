@@ -23,6 +23,7 @@ from duplex.conversation import Prompt, converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, SILENCE, Event, Frame, Word  # noqa: E402
 from duplex.recording import Recording, load  # noqa: E402
 from duplex.server.server import Doors  # noqa: E402
+from duplex.server.session import domain_name  # noqa: E402
 from duplex.wire.messages import Kind, about, frame_bytes, frame_of, frame_samples, message  # noqa: E402
 
 LOCKSTEP = "?ext=1&audio=pcm&mode=lockstep"
@@ -305,3 +306,11 @@ def test_silence_is_a_frame_too(tmp_path: Path) -> None:
             socket.recv(timeout=5)
         socket.send(message(Kind.AUDIO, frame_bytes(SILENCE.samples)))
         assert bytes(socket.recv(timeout=5)) == message(Kind.AUDIO, frame_bytes(SILENCE.samples))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wanted", ["../../tmp/evil", "/tmp/evil.yaml", "evil.yaml"])
+def test_a_client_names_a_domain_and_no_path(wanted: str) -> None:
+    """What a path leads to would be run."""
+    with pytest.raises(ValueError, match="a domain is called by its name"):
+        domain_name(wanted)
+    assert domain_name("orders") == "orders"

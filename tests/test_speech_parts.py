@@ -11,7 +11,7 @@ import pytest
 
 from duplex.frame import SAMPLE_RATE, SILENCE, Frame, Word
 from duplex.speech import Speech, audible, frames
-from duplex.stages import espeak
+from duplex.stages import espeak, stt
 from duplex.stages.domain import domain
 from duplex.stages.language_model import language_model
 from duplex.stages.stt import DIGITS, Oracle, Recogniser, Sphinx
@@ -262,3 +262,25 @@ def test_complete_sentences_may_end_and_others_not(recogniser: Sphinx) -> None:
 def test_words_outside_the_dictionary_are_named() -> None:
     with pytest.raises(ValueError, match="lacks 42, frobnicator"):
         language_model(["my frobnicator number is 42"])
+
+
+def test_a_recogniser_attends_to_the_callers_of_a_domain(recogniser: Sphinx) -> None:
+    """Their sentences make its language, and their numbers its grammar; "" is its own again."""
+    own = recogniser.words, recogniser.digits
+    recogniser.attend("orders")
+    assert recogniser.words.arpa != own[0].arpa and "books" in Path(recogniser.words.arpa).read_text(encoding="utf-8")
+    assert recogniser.digits != own[1]
+    recogniser.start()
+    with pytest.raises(ValueError, match="an utterance is being heard"):
+        recogniser.attend("")
+    recogniser.finish()
+    recogniser.attend("")
+    assert (recogniser.words, recogniser.digits) == own
+
+
+def test_decoders_of_domains_left_long_ago_are_forgotten() -> None:
+    stt._IDLE.clear()
+    for number in range(2 * stt.MOST_SETTINGS):
+        stt._put_back(stt._Setting(arpa=str(number)), object())  # type: ignore[arg-type]  # nobody decodes
+    assert [setting.arpa for setting in stt._IDLE] == [str(6 + number) for number in range(6)]
+    stt._IDLE.clear()

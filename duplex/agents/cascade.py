@@ -80,7 +80,8 @@ class Cascade:
 
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.worker.reset(seed)
-        self.ears.reset(seed)
+        self.ears.reset(seed, prompt.domain)
+        self.endpointing.attend(prompt.domain)
         self.dialogue.reset(prompt, seed)
         self.mouth.reset()
         self.guess: Answer | None = None  # prepared ahead of the endpoint

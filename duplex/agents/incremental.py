@@ -73,7 +73,8 @@ class Incremental:
 
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.worker.reset(seed)
-        self.ears.reset(seed)
+        self.ears.reset(seed, prompt.domain)
+        self.completion.attend(prompt.domain)
         self.dialogue.reset(prompt, seed)
         self.mouth.reset()
         self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer

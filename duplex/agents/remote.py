@@ -99,7 +99,7 @@ class Remote:
         self.arrived = JitterBuffer(self.buffer)
         self.traffic = Traffic()
         if not prompt.text and self.role is not None:
-            prompt = Prompt(self.role, prompt.records)
+            prompt = replace(prompt, text=self.role)
         self.asks = Asks(prompt, seed, self.settings, self.clock, self.lockstep)
         if (complaint := self.dialect.complaint(self.asks)) is not None:
             warn(complaint)

@@ -6,7 +6,7 @@ query and not a word before its handshake. What is told is made here and sent el
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -77,7 +77,7 @@ class OwnServer:
     def opening(self, asks: Asks) -> bytes | None:
         told: dict[str, object] = {"seed": asks.seed, "clock": asks.clock}
         if asks.prompt != Prompt():
-            told["prompt"] = {"text": asks.prompt.text, "records": asks.prompt.records}
+            told["prompt"] = asdict(asks.prompt)
         return message(Kind.METADATA, json.dumps(told, default=dict))
 
     def coder(self) -> Coder:

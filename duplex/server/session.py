@@ -5,9 +5,10 @@ disk as it is said. Sockets are `duplex.server.server`'s business.
 """
 
 import logging
+import re
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from queue import Empty
@@ -160,7 +161,7 @@ def opened_by(line: Line, wishes: Wishes, house: House, number: int) -> Opening:
         BadMessage: the first message is another one, or says nonsense.
     """
     seed = house.seed + number if wishes.seed is None else wishes.seed
-    prompt = house.prompt if wishes.role is None else Prompt(wishes.role, house.prompt.records)
+    prompt = house.prompt if wishes.role is None else replace(house.prompt, text=wishes.role)
     if not wishes.extended:
         return Opening(prompt, seed, None)
     wanted = ("the first message of ext=1 is kind 4 with {\"prompt\": {\"text\": …, \"records\": {…}}, \"seed\": …, "
@@ -177,10 +178,18 @@ def opened_by(line: Line, wishes: Wishes, house: House, number: int) -> Opening:
             raise ValueError(f"not kind {received[1][0]}")
         told = json_object(found[1])
         given, clock = told.get("prompt") or {}, told.get("clock")
-        about = Prompt(str(given.get("text", prompt.text)), records(given["records"]) if "records" in given else prompt.records)
+        about = Prompt(str(given.get("text", prompt.text)), records(given["records"]) if "records" in given else prompt.records,
+                       domain_name(given.get("domain", prompt.domain)))
         return Opening(about, abs(int(told.get("seed", seed))), None if clock is None else str(clock))
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise BadMessage(f"{wanted}: {error}") from error
+
+
+def domain_name(given: object) -> str:
+    """`Prompt.domain` from JSON: a name and no path, since what a path leads to is run."""
+    if not re.fullmatch(r"\w*", str(given)):
+        raise ValueError(f"a domain is called by its name, not {given!r}")
+    return str(given)
 
 
 def records(given: Any) -> dict[str, dict[str, dict[str, str]]]:

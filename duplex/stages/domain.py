@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import yaml
 
+from duplex.stages.tools import DIGITS, Tool, arguments_of, tools_of
+
 FOLDER: Final = Path(__file__).parents[1] / "domains"
-DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SECTIONS: Final = frozenset(("name", "role", "values", "talk", "intents", "say"))
+OPTIONAL: Final = frozenset(("facts",))
 SLOT: Final = re.compile(r"\$(\w+)")  # "$day at $time"; braces would mean something to YAML
 
 
@@ -40,7 +42,7 @@ class Intent:
     Attributes:
         phrases: how callers put it, with $slot where a value stands.
         keys: sets of words; all of one must be heard.
-        answer: what is said when all slots are known, with $slot and fields of the record.
+        answer: what is said when all slots are known, with $slot and fields of the record, or what the tool found out.
         slots: what must be known first.
         ask: missing slots joined by "+" -> question.
         confirm: said before the answer, or "" where nothing needs confirming.
@@ -48,6 +50,10 @@ class Intent:
         key: the slot that is the record's key; without one, the caller's only record is meant.
         unknown: said when there is no such record.
         refused: the intent that a "no" to `confirm` leads to, or "" to ask for the slots again.
+        tool: what is done before the answer, with the slots as arguments; see `duplex.stages.tools`.
+        refusals: what is said where the tool refuses, by its code.
+        requires: the intent that must be completed first, once in a call: who is not verified is told nothing.
+        handoff: why a person goes on once all slots are known, in place of an answer.
     """
 
     name: str
@@ -61,6 +67,22 @@ class Intent:
     key: str = ""
     unknown: str = ""
     refused: str = ""
+    tool: str = ""
+    refusals: Mapping[str, "Refusal"] = field(default_factory=dict)
+    requires: str = ""
+    handoff: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is said where a tool refuses.
+
+    Attributes:
+        ask: the slots that are asked for again by it; without any, the matter is closed.
+    """
+
+    say: str
+    ask: tuple[str, ...] = ()
 
 
 INTENT_KEYS: Final = frozenset(one.name for one in fields(Intent)) - {"name"}
@@ -101,7 +123,12 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Domain:
-    """See the comments of `domains/optician.yaml`."""
+    """See the comments of `domains/optician.yaml` and `domains/orders.yaml`.
+
+    Attributes:
+        facts: what an agent may tell, by name; an intent of that name is answered by it.
+        tools: what it may do, by name.
+    """
 
     name: str
     role: str
@@ -110,6 +137,8 @@ class Domain:
     intents: Mapping[str, Intent]
     say: Mapping[str, str]
     phrases: "Phrases"
+    facts: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
 
     def sentences(self, copies: int = 20, seed: int = 1) -> list[str]:
         """What callers may say, slots filled in at random: training text of a language model."""
@@ -129,24 +158,34 @@ def domain(name: str) -> Domain:
     """
     path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-        raise ValueError(f"no domain {name!r}: there is {known}, or give a path that ends in .yaml")
+        raise ValueError(f"no domain {name!r}: there is {', '.join(shipped())}, or give a path that ends in .yaml")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(data, dict) or SECTIONS - data.keys():
         raise ValueError(f"{path} needs {', '.join(sorted(SECTIONS))}")
+    if unknown := data.keys() - SECTIONS - OPTIONAL:
+        raise ValueError(f"{path}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(SECTIONS | OPTIONAL))}")
     if missing := {"lost", "offer"} - data["say"].keys():
         raise ValueError(f"{path}: say needs {' and '.join(sorted(missing))}")
     values = {slot: parsed_values(given) for slot, given in data["values"].items()}
-    intents = {key: intent(key, given, f"{path}: intent {key!r}") for key, given in data["intents"].items()}
+    facts, tools = data.get("facts", {}), tools_of(path)
+    intents = {key: intent(key, {"answer": facts[key], **given} if key in facts else given, f"{path}: intent {key!r}")
+               for key, given in data["intents"].items()}
     for one in intents.values():
         check(one, values, intents, f"{path}: intent {one.name!r}")
+        check_tool(one, tools, intents, "handoff" in data["say"], f"{path}: intent {one.name!r}")
     talk = {kind: tuple(phrases) for kind, phrases in data["talk"].items()}
     phrases = [phrase for one in intents.values() for phrase in one.phrases]
     phrases += [phrase for group in talk.values() for phrase in group]
-    return Domain(data["name"], data["role"], values, talk, intents, data["say"], Phrases(tuple(phrases)))
+    return Domain(data["name"], data["role"], values, talk, intents, data["say"], Phrases(tuple(phrases)),
+                  facts, tools)
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the domains that come with the harness."""
+    return tuple(sorted(file.stem for file in FOLDER.glob("*.yaml")))
 
 
 def parsed_values(given: Any) -> Values:  # YAML: {digits: 5} or a list of choices
@@ -154,11 +193,14 @@ def parsed_values(given: Any) -> Values:  # YAML: {digits: 5} or a list of choic
 
 
 def intent(name: str, given: dict[str, Any], where: str) -> Intent:  # YAML holds values of several types
-    if missing := {"phrases", "keys", "answer"} - given.keys():
+    needed = {"phrases", "keys"} if "handoff" in given else {"phrases", "keys", "answer"}
+    if missing := needed - given.keys():
         raise ValueError(f"{where} needs {', '.join(sorted(missing))}")
     if unknown := given.keys() - INTENT_KEYS:
         raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(INTENT_KEYS))}")
-    parsed = {**given, "keys": tuple(frozenset(key.split()) for key in given["keys"])}
+    parsed = {"answer": "", **given, "keys": tuple(frozenset(key.split()) for key in given["keys"])}
+    parsed["refusals"] = {code: Refusal(said) if isinstance(said, str) else Refusal(said["say"], tuple(said.get("ask", ())))
+                          for code, said in given.get("refusals", {}).items()}
     for listed in ("phrases", "slots"):
         parsed[listed] = tuple(given.get(listed, ()))
     return Intent(name, **parsed)
@@ -180,6 +222,21 @@ def check(one: Intent, values: Mapping[str, Values], intents: Mapping[str, Inten
     after_no = one.refused or one.name
     if one.confirm and (after_no not in intents or not intents[after_no].slots):
         raise ValueError(f"{where}: a no to confirm leads to {after_no!r}, which has no slots to ask for")
+
+
+def check_tool(one: Intent, tools: Mapping[str, Tool], intents: Mapping[str, Intent], hands_off: bool, where: str) -> None:
+    """That what an intent does can be done."""
+    if one.tool and one.tool not in tools:
+        raise ValueError(f"{where}: there is no tool {one.tool!r}; the module beside it has {', '.join(tools) or 'none'}")
+    if one.tool and (lacking := set(arguments_of(tools[one.tool])) - set(one.slots)):
+        raise ValueError(f"{where}: its tool {one.tool} takes {', '.join(sorted(lacking))}, which are none of its slots")
+    for code, refusal in one.refusals.items():
+        if unknown := set(refusal.ask) - set(one.slots):
+            raise ValueError(f"{where}: the refusal {code!r} asks for {', '.join(sorted(unknown))}, none of its slots")
+    if one.requires and (one.requires not in intents or one.requires == one.name or intents[one.requires].requires):
+        raise ValueError(f"{where} requires {one.requires!r}, which must be another intent that requires none")
+    if one.handoff and not hands_off:
+        raise ValueError(f"{where} hands off, but there is no say.handoff")
 
 
 def caller_sentences(name: str) -> list[str]:

@@ -40,10 +40,11 @@ class Ears:
         self.recogniser.start(1)
         self.recogniser.finish()
 
-    def reset(self, seed: int) -> None:
+    def reset(self, seed: int, domain: str = "") -> None:
         self.vad.reset()
         self.detector.reset()
         self.recogniser.reset(seed)
+        self.recogniser.attend(domain)
         self.recent: deque[Frame] = deque(maxlen=PRE_ROLL_FRAMES)
         self.finishing: Job[str] | None = None  # the recogniser is still busy with the last utterance
         self.frame = 0

@@ -14,9 +14,15 @@ class TurnModel(Protocol):
 
     def end_probability(self, words: list[str]) -> float: ...
 
+    def of(self, domain: str) -> "TurnModel":
+        """The one for callers of a domain; itself for ""."""
+
 
 class Endpointing(Protocol):
     """Decides how patient to be."""
+
+    def attend(self, domain: str) -> None:
+        """From now on the turns are those of this domain's callers, or of its own for ""."""
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         """Seconds of silence after `heard` that end the turn."""
@@ -31,6 +37,9 @@ class Silence:
 
     def __init__(self, seconds: float = 0.7):
         self.seconds = seconds
+
+    def attend(self, domain: str) -> None:
+        pass
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         return self.seconds
@@ -52,11 +61,14 @@ class TwoStage:
 
     def __init__(self, turn_model: TurnModel, threshold: float = 0.12, fast: float = 0.24, slow: float = 0.8,
                  unfinished: float | None = None):
-        self.turn_model = turn_model
+        self.own = self.turn_model = turn_model
         self.threshold = threshold
         self.fast = fast
         self.slow = slow
         self.unfinished = slow if unfinished is None else unfinished
+
+    def attend(self, domain: str) -> None:
+        self.turn_model = self.own.of(domain)
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         completeness = dialogue.completeness(heard)
@@ -84,13 +96,16 @@ class Completion:
 
     def __init__(self, turn_model: TurnModel, threshold: float = 0.12, unlikely: float = 0.03, complete: float = 0.16,
                  likely: float = 0.56, unclear: float = 0.9, unfinished: float = 1.2):
-        self.turn_model = turn_model
+        self.own = self.turn_model = turn_model
         self.threshold = threshold
         self.unlikely = unlikely
         self.complete = complete
         self.likely = likely
         self.unclear = unclear
         self.unfinished = unfinished
+
+    def attend(self, domain: str) -> None:
+        self.turn_model = self.own.of(domain)
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         completeness = dialogue.completeness(heard)

@@ -2,7 +2,7 @@
 
 A domain trigram alone hears 35 % of the words wrong as soon as a caller leaves the templates, general English alone
 10 %, digits worse; half of each hears both. The domain trigram also says when a sentence may be over. Nothing here
-hears sound or knows what the domains are: sentences come from the caller.
+hears sound.
 """
 
 import hashlib
@@ -12,13 +12,14 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from duplex.cache import cache_folder
+from duplex.stages.domain import caller_sentences
 from duplex.stages.general_english import Bigrams, dictionary, general_english
 from duplex.stages.tts import plain_words
 
@@ -59,10 +60,17 @@ class LanguageModel:
     Attributes:
         arpa: the mixed trigram model.
         domain: the trigram model of the domain's sentences alone.
+        general_words, domain_weight: as in `language_model`.
     """
 
     arpa: Path
     domain: Path = field(repr=False)
+    general_words: int
+    domain_weight: float
+
+    def of(self, domain: str) -> "LanguageModel":
+        """As good a model of what the callers of another domain say; this one for ""."""
+        return of_domain(domain, self.general_words, self.domain_weight) if domain else self
 
     def end_probability(self, words: Sequence[str]) -> float:
         """P(the sentence ends here | its last two words) by the domain's sentences; 0 before the first word.
@@ -99,7 +107,13 @@ def language_model(sentences: Sequence[str], general_words: int = 5000, domain_w
     folder = cache_folder("language_models") / hashlib.sha256(content).hexdigest()[:24]
     if not folder.exists():
         _build(folder, plain, general_words, domain_weight)
-    return LanguageModel(folder / "mixed.arpa", folder / "domain.arpa")
+    return LanguageModel(folder / "mixed.arpa", folder / "domain.arpa", general_words, domain_weight)
+
+
+@cache
+def of_domain(domain: str, general_words: int, domain_weight: float) -> LanguageModel:
+    """The model of a domain's callers."""
+    return language_model(caller_sentences(domain), general_words, domain_weight)
 
 
 def read_arpa(path: Path) -> Arpa:

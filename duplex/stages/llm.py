@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from duplex.conversation import Prompt
+from duplex.frame import Event
 
 HALF_SPOKEN: Final = 0.0  # a value that was asked for has begun, or a correction was announced
 UNKNOWN: Final = 0.5  # nothing understood
@@ -22,10 +23,12 @@ class Reply:
     Attributes:
         sentences: in the order they are spoken.
         state: the dialogue afterwards; opaque to everybody but the stage that made it.
+        events: what is done by saying it, logged when it begins to be spoken: tool calls, a handoff.
     """
 
     sentences: tuple[str, ...]
     state: Hashable = None
+    events: tuple[Event, ...] = ()
 
 
 class Dialogue(Protocol):

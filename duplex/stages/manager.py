@@ -1,33 +1,26 @@
 """A frame-based (slot-filling) dialogue manager: the language stage that runs anywhere.
 
-It reads a domain and the caller's records, spots intents and values, asks for what is missing, confirms and answers.
-It is no language model, understands only its domain, and never sees what a scenario expects.
+It reads a domain and the caller's records, spots intents and values, asks for what is missing, confirms, uses its tools,
+answers, and hands off to a person where its domain says so. It is no language model, understands only its domain, and
+never sees what a scenario expects.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from duplex.conversation import Prompt
-from duplex.stages.domain import DIGITS, SLOT, Domain, Intent, domain
+from duplex.frame import Event
+from duplex.stages.domain import SLOT, Domain, Intent, domain
 from duplex.stages.llm import ANSWERED, HALF_SPOKEN, UNDERSTOOD, UNKNOWN, Reply
+from duplex.stages.tools import Records, arguments_of, call
+from duplex.stages.understanding import FOR_A_PERSON, NO, REPAIRS, Meaning, trailing_digits, understood
 
-YES: Final = frozenset("yes yeah yep correct right sure works please".split())
-NO: Final = frozenset("no not wrong".split())
-REPAIRS: Final = frozenset("sorry no mean meant actually wait hold excuse".split())
 MAX_CONTINUATIONS: Final = 2  # answers prepared on the chance; beyond that it is anybody's guess
+MAX_LOST: Final = 3  # times in a row that nothing was understood, after which a person takes over
 SENTENCE_END: Final = re.compile(r"(?<=[.?!])\s+")
-
-
-class Meaning(NamedTuple):
-    """What was understood of one thing heard."""
-
-    intent: str = ""
-    slots: tuple[tuple[str, str], ...] = ()
-    answer: str = ""  # "yes", "no" or ""
-    talk: str = ""  # hello, thanks, goodbye, repeat, person
+REASONS: Final = {"person": "asked for a person", "distress": "distressed", "lost": "not understood"}
 
 
 @dataclass(frozen=True)
@@ -35,36 +28,66 @@ class State:
     """Where the dialogue is.
 
     Attributes:
-        intent: what the caller wants, or "".
+        intent: what is being talked about, or "".
         slots: what is known of it.
         asked: the slots asked for, or ("confirm",), or ().
         last: the sentences said last, for callers who want them again.
+        goal: what the caller wants, where `intent` is only required for it.
+        done: the intents that were completed.
+        told: every value that the caller gave, by slot.
+        tried: the tools that were used.
+        lost: how often in a row nothing was understood.
+        handed_off: a person is on the way.
+        records: as the tools left them.
     """
 
     intent: str = ""
     slots: tuple[tuple[str, str], ...] = ()
     asked: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
+    goal: str = ""
+    done: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
+    tried: tuple[str, ...] = ()
+    lost: int = 0
+    handed_off: bool = False
+    records: Records = field(default_factory=dict, compare=False)
+
+
+class Move(NamedTuple):
+    """What is said, where that leaves the dialogue, and what is done by it."""
+
+    sentences: tuple[str, ...]
+    state: State
+    events: tuple[Event, ...] = ()
+
+    def after(self, *events: Event) -> "Move":
+        return self._replace(events=(*events, *self.events))
 
 
 class Manager:
     """Frame-based dialogue manager over one domain.
 
     Args:
-        domain: name of a domain or path of its YAML.
+        domain_name: name of a domain or path of its YAML, for calls whose prompt names none.
     """
 
     def __init__(self, domain_name: str = "optician"):
-        self.domain: Domain = domain(domain_name)
+        self.own: Domain = domain(domain_name)
         self.reset(Prompt(), 0)
 
     def reset(self, prompt: Prompt, seed: int) -> None:
-        self.records = prompt.records
-        self.state = self.before = State()
+        self.domain = domain(prompt.domain) if prompt.domain else self.own
+        self.state = self.before = State(records=prompt.records)
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether it can do something, beside saying so."""
+        return bool(self.domain.tools)
 
     def reply(self, heard: str) -> Reply:
-        sentences, state = self.answer(self.understood(heard))
-        return Reply(sentences, replace(state, last=sentences))
+        sentences, state, events = self.answer(self.understood(heard))
+        return Reply(sentences, replace(state, last=sentences), events)
 
     def commit(self, reply: Reply) -> None:
         assert isinstance(reply.state, State), "a manager commits its own replies"
@@ -76,6 +99,9 @@ class Manager:
     def meaning(self, heard: str) -> Meaning | None:
         meaning = self.understood(heard)
         return None if meaning == Meaning() else meaning
+
+    def understood(self, heard: str) -> Meaning:
+        return understood(self.domain, heard)
 
     def completeness(self, heard: str) -> float:
         meaning, asked = self.understood(heard), self.state.asked
@@ -120,111 +146,146 @@ class Manager:
                  for count in range(1, len(choice)) if words[-count:] == choice[:count]]
         return rests if len(rests) == 1 else []
 
-    # Understanding
-
-    def understood(self, heard: str) -> Meaning:
-        words = heard.split()
-        slots = tuple((slot, value) for slot in self.domain.values if (value := self.value(slot, words)))
-        intent = self.spotted(words)
-        answer = ""
-        if not intent:
-            answer = "no" if NO & set(words) else "yes" if YES & set(words) else ""
-            if slots and answer == "yes":
-                answer = ""  # "nine a m please" is a time
-        talk = "" if intent or slots else self.talk(heard)
-        if answer and talk != "goodbye":
-            talk = ""  # "yes, thank you" answers
-        return Meaning(intent, slots, "" if talk else answer, talk)
-
-    def spotted(self, words: list[str]) -> str:
-        """The intent with the longest key in the last part between repair words that has one, or in all, or ""."""
-        parts = [list(part) for is_repair, part in groupby(words, REPAIRS.__contains__) if not is_repair]
-        for heard in map(set, (*reversed(parts), words)):
-            found = [(len(key), name) for name, intent in self.domain.intents.items()
-                     for key in intent.keys if key <= heard]
-            if found:
-                return max(found, key=lambda pair: pair[0])[1]
-        return ""
-
-    def talk(self, heard: str) -> str:
-        """Small talk, or "": the longest of its phrases that is in what was heard."""
-        found = [(len(phrase), kind) for kind in ("goodbye", "thanks", "hello", "repeat", "person")
-                 for phrase in self.domain.talk.get(kind, ()) if f" {phrase} " in f" {heard} "]
-        return max(found)[1] if found else ""
-
-    def value(self, slot: str, words: list[str]) -> str:
-        """The value of `slot` mentioned last, or "": who corrects himself means the later one."""
-        wanted = self.domain.values[slot]
-        if wanted.digits:
-            return corrected_digits(words, wanted.digits)
-        text = f" {' '.join(words)} "
-        ends = [(text.rfind(f" {choice} ") + len(choice), choice) for choice in wanted.choices
-                if f" {choice} " in text]
-        return max(ends)[1] if ends else ""
-
     # Answering
 
-    def answer(self, meaning: Meaning) -> tuple[tuple[str, ...], State]:
-        state = self.state
+    def answer(self, meaning: Meaning) -> Move:
+        state = replace(self.state, told=tuple({**dict(self.state.told), **dict(meaning.slots)}.items()))
+        if state.handed_off:
+            return Move(sentences(self.domain.say["handoff"]), state)
+        if meaning.talk in FOR_A_PERSON and "handoff" in self.domain.say:
+            return self.handed_off(state, REASONS[meaning.talk], meaning.intent, distressed=meaning.talk == "distress")
         if meaning.talk:
+            state = replace(state, lost=0)
             if meaning.talk == "repeat" and state.last:
-                return state.last, state
-            return sentences(self.domain.say.get(meaning.talk, self.domain.say["offer"])), state
+                return Move(state.last, state)
+            return Move(sentences(self.domain.say.get(meaning.talk, self.domain.say["offer"])), state)
         if meaning.intent and not self.is_task(meaning.intent):
-            return sentences(self.domain.intents[meaning.intent].answer), state
+            return Move(sentences(self.domain.intents[meaning.intent].answer), replace(state, lost=0))
         task = meaning.intent or state.intent or self.task_of(slot for slot, _ in meaning.slots)
         if not task:
-            return sentences(self.domain.say["lost"]), state
-        if task != state.intent:
-            state = State(task)
+            return self.lost(state, sentences(self.domain.say["lost"]))
+        if task not in (state.intent, state.goal):
+            state = replace(state, intent=task, slots=(), asked=(), goal="")
         return self.advance(state, meaning)
 
-    def advance(self, state: State, meaning: Meaning) -> tuple[tuple[str, ...], State]:
-        """The next step of a task."""
-        intent = self.domain.intents[state.intent]
-        given = {slot: value for slot, value in meaning.slots if slot in intent.slots}
+    def advance(self, state: State, meaning: Meaning) -> Move:
+        """The next step of a task, by what was understood."""
+        intent, wanted = self.domain.intents[state.intent], self.wanted(state)
+        given = {slot: value for slot, value in meaning.slots if slot in wanted}
         known = {**dict(state.slots), **given}
         if state.asked == ("confirm",) and not given:
             if meaning.answer == "yes":
-                return self.completed(intent, known)
+                return self.completed(replace(state, lost=0), intent, known)
             if meaning.answer == "no":
-                return self.refused(intent)
+                return self.refused(replace(state, lost=0), intent)
             if not meaning.intent:  # neither yes nor no: ask again
-                return sentences(self.filled(intent.confirm, intent, known)), state
+                return self.lost(state, sentences(self.filled(intent.confirm, intent, known, state)))
         if not given and not meaning.intent:
-            lost = sentences(self.domain.say["lost"]) if not state.asked else ()
             asked = self.question(intent, known)
-            return ((f"Sorry. {asked[0]}", *asked[1:]) if asked else lost), state
-        if intent.key and intent.key in known and known[intent.key] not in self.records.get(intent.table, {}):
-            return sentences(self.filled(intent.unknown, intent, known)), State(intent.name, (), (intent.key,))
+            if asked:
+                return self.lost(state, (f"Sorry. {asked[0]}", *asked[1:]))
+            return self.lost(state, sentences(self.domain.say["lost"]) if not state.asked else ())
+        return self.proceed(replace(state, lost=0), intent, known)
+
+    def wanted(self, state: State) -> set[str]:
+        """The slots that are of use now: of what is talked about, of what it is for, and of what is required first."""
+        names = {state.intent, state.goal} | {self.domain.intents[state.intent].requires}
+        return {slot for name in names - {""} for slot in self.domain.intents[name].slots}
+
+    def proceed(self, state: State, intent: Intent, known: Mapping[str, str]) -> Move:
+        """The next step of a task, by what is known."""
+        if intent.requires and intent.requires not in state.done:
+            required = self.domain.intents[intent.requires]
+            return self.proceed(replace(state, intent=required.name, goal=intent.name), required, known)
+        slots = tuple(known.items())
+        if intent.key and intent.key in known and known[intent.key] not in state.records.get(intent.table, {}):
+            kept = tuple((slot, value) for slot, value in slots if slot != intent.key and state.goal)
+            return Move(sentences(self.filled(intent.unknown, intent, known, state)),
+                        replace(state, intent=intent.name, slots=kept, asked=(intent.key,)))
         missing = tuple(slot for slot in intent.slots if slot not in known)
         if missing:
-            return self.question(intent, known), State(intent.name, tuple(known.items()), missing)
+            return Move(self.question(intent, known), replace(state, intent=intent.name, slots=slots, asked=missing))
         if intent.confirm:
-            return (sentences(self.filled(intent.confirm, intent, known)),
-                    State(intent.name, tuple(known.items()), ("confirm",)))
-        return self.completed(intent, known)
+            return Move(sentences(self.filled(intent.confirm, intent, known, state)),
+                        replace(state, intent=intent.name, slots=slots, asked=("confirm",)))
+        return self.completed(state, intent, known)
 
-    def question(self, intent: Intent, known: dict[str, str]) -> tuple[str, ...]:
+    def question(self, intent: Intent, known: Mapping[str, str]) -> tuple[str, ...]:
         missing = [slot for slot in intent.slots if slot not in known]
         return sentences(intent.ask["+".join(missing)]) if missing else ()
 
-    def completed(self, intent: Intent, known: dict[str, str]) -> tuple[tuple[str, ...], State]:
-        return sentences(self.filled(intent.answer, intent, known)), State()
+    def completed(self, state: State, intent: Intent, known: Mapping[str, str]) -> Move:
+        """All is known: the tool is used, and the answer rests on what came of it."""
+        if not intent.tool:
+            return self.closed(state, intent, known)
+        tool = self.domain.tools[intent.tool]
+        arguments = {slot: known[slot] for slot in arguments_of(tool)}
+        outcome = call(self.domain.tools, state.records, intent.tool, arguments)
+        used = Event("tool_call", detail={"tool": intent.tool, "refused": outcome.refused, **arguments})
+        state = replace(state, records=outcome.records, tried=(*state.tried, intent.tool))
+        if outcome.handoff:
+            return self.handed_off(state, outcome.handoff, intent.name).after(used)
+        if outcome.refused:
+            return self.declined(state, intent, {**known, **outcome.facts}, outcome.refused).after(used)
+        return self.closed(state, intent, {**known, **outcome.facts}).after(used)
 
-    def refused(self, intent: Intent) -> tuple[tuple[str, ...], State]:
+    def closed(self, state: State, intent: Intent, known: Mapping[str, str]) -> Move:
+        if intent.handoff:
+            return self.handed_off(state, intent.handoff, intent.name)
+        said = sentences(self.filled(intent.answer, intent, known, state))
+        state = replace(state, intent="", slots=(), asked=(), done=(*state.done, intent.name))
+        if not state.goal:
+            return Move(said, state)
+        goal = self.domain.intents[state.goal]
+        move = self.proceed(replace(state, intent=goal.name, goal=""), goal, known_of(goal, known))
+        return move._replace(sentences=(*said, *move.sentences))
+
+    def declined(self, state: State, intent: Intent, known: Mapping[str, str], why: str) -> Move:
+        """The tool refused: what must be asked again is asked, else the matter is closed."""
+        if why not in intent.refusals:
+            raise ValueError(f"domain {self.domain.name!r}, intent {intent.name!r}: its tool {intent.tool} refuses with {why!r}, "
+                             f"and there is no such refusal, only {', '.join(intent.refusals) or 'none'}")
+        refusal = intent.refusals[why]
+        said = sentences(self.filled(refusal.say, intent, known, state))
+        if not refusal.ask:
+            return Move(said, replace(state, intent="", slots=(), asked=(), goal=""))
+        kept = tuple((slot, value) for slot, value in known.items() if slot in self.wanted(state) and slot not in refusal.ask)
+        return Move(said, replace(state, intent=intent.name, slots=kept, asked=refusal.ask))
+
+    def refused(self, state: State, intent: Intent) -> Move:
+        """The caller said no: what was confirmed is asked for again."""
         again = self.domain.intents[intent.refused] if intent.refused else intent
         question = self.question(again, {})
-        return (f"Sorry. {question[0]}", *question[1:]), State(again.name, (), again.slots)
+        kept = tuple((slot, value) for slot, value in state.slots if slot not in again.slots and state.goal)
+        return Move((f"Sorry. {question[0]}", *question[1:]),
+                    replace(state, intent=again.name, slots=kept, asked=again.slots))
 
-    def filled(self, text: str, intent: Intent, known: dict[str, str]) -> str:
-        records = self.records.get(intent.table, {})
-        record = records.get(known[intent.key], {}) if intent.key else next(iter(records.values()), {})
+    def lost(self, state: State, said: tuple[str, ...]) -> Move:
+        """Nothing was understood."""
+        state = replace(state, lost=state.lost + 1)
+        if state.lost >= MAX_LOST and "handoff" in self.domain.say:
+            return self.handed_off(state, REASONS["lost"])
+        return Move(said, state)
+
+    def handed_off(self, state: State, reason: str, wants: str = "", distressed: bool = False) -> Move:
+        """A person goes on, with all that is known."""
+        told = dict(state.told)
+        packet = Event("handoff", detail={
+            "reason": reason, "who": told.get("name", ""), "wants": (wants or state.goal or state.intent).replace("_", " "),
+            "mood": "distressed" if distressed else "calm",
+            "verified": [f"{slot}={value}" for slot, value in told.items()], "tried": list(state.tried)})
+        return Move(sentences(self.domain.say["handoff"]), replace(state, handed_off=True, asked=()), (packet,))
+
+    def filled(self, text: str, intent: Intent, known: Mapping[str, str], state: State) -> str:
+        records = state.records.get(intent.table, {})
+        record = records.get(known.get(intent.key, ""), {}) if intent.key else next(iter(records.values()), {})
         facts = {**record, **known}
         return SLOT.sub(lambda slot: facts.get(slot[1], "unknown"), text)
 
     def is_task(self, name: str) -> bool:
-        return bool(self.domain.intents[name].slots or self.domain.intents[name].confirm)
+        """Whether it takes more than an answer."""
+        one = self.domain.intents[name]
+        return bool(one.slots or one.confirm or one.tool or one.requires or one.handoff)
 
     def task_of(self, slots: Iterable[str]) -> str:
         """The task that a bare value belongs to, or ""."""
@@ -232,29 +293,8 @@ class Manager:
         return next((name for name, intent in self.domain.intents.items() if given & set(intent.slots)), "")
 
 
-def corrected_digits(words: list[str], count: int) -> str:
-    """The last `count` digits between repair words, or "".
-
-    "oh" is a zero among digits. A number started anew after "no" or "sorry" takes back the one before it, even where
-    it was not understood in full.
-    """
-    found = ""
-    digits: list[str] = []
-    for word in [*words, "sorry"]:
-        digit = "zero" if word == "oh" else word
-        if digit in DIGITS:
-            digits.append(digit)
-        elif word in REPAIRS:
-            if len(digits) > 1:
-                found = " ".join(digits) if len(digits) == count else ""
-            digits = []
-    return found
-
-
-def trailing_digits(heard: str) -> int:
-    """How many digits `heard` ends with."""
-    return next((count for count, word in enumerate(reversed(heard.split())) if word not in DIGITS and word != "oh"),
-                len(heard.split()))
+def known_of(intent: Intent, known: Mapping[str, str]) -> dict[str, str]:
+    return {slot: value for slot, value in known.items() if slot in intent.slots}
 
 
 def sentences(text: str) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ agent answers from what it understood. Nothing here decides when an utterance be
 import logging
 import random
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from duplex.frame import FRAME_SECONDS, Frame
+from duplex.stages.domain import caller_sentences
 from duplex.stages.downsample import Downsampler
 from duplex.stages.language_model import language_model
 from duplex.stages.tts import plain_words
@@ -41,6 +43,10 @@ CONFUSIONS: Final = {
 
 class Recogniser(Protocol):
     """Hears one utterance at a time: start, hear each frame, finish."""
+
+    def attend(self, domain: str) -> None:
+        """From now on it hears callers of this domain, or of its own for ""."""
+        ...
 
     def reset(self, seed: int = 0) -> None:
         """Forgets everything: the same sound after a reset gives the same words."""
@@ -81,11 +87,18 @@ class Sphinx:
     def __init__(self, sentences: Sequence[str], general_words: int = 5000, domain_weight: float = 0.5,
                  second_pass: bool = False) -> None:
         self.language_model = language_model(sentences, general_words, domain_weight)
-        self.words = _Setting(arpa=str(self.language_model.arpa), second_pass=second_pass)
-        self.digits = _Setting(grammar=digit_grammar(sentences))
+        self.second_pass = second_pass
+        self.grammar = digit_grammar(sentences)
         self.decoder: Decoder | None = None
         self.digit_decoder: Decoder | None = None
+        self.attend("")
         self.reset()
+
+    def attend(self, domain: str) -> None:
+        if self.decoder is not None:
+            raise ValueError("an utterance is being heard: finish() or reset() before attend()")
+        self.words = _Setting(arpa=str(self.language_model.of(domain).arpa), second_pass=self.second_pass)
+        self.digits = _Setting(grammar=digit_grammar_of(domain) if domain else self.grammar)
 
     def reset(self, seed: int = 0) -> None:
         """Forgets everything; nothing is random, so `seed` changes nothing."""
@@ -138,7 +151,7 @@ class Sphinx:
             if decoder is not None:
                 decoder.end_utt()
                 words += _hypothesis(decoder)
-                _IDLE.setdefault(setting, []).append(decoder)
+                _put_back(setting, decoder)
         if self.decoder is not None:
             self.means = self.decoder.get_cmn(False)
         self.decoder = self.digit_decoder = None
@@ -159,6 +172,9 @@ class Oracle:
             raise ValueError(f"word_error_rate is a share between 0 and 1, not {word_error_rate}")
         self.word_error_rate, self.seed = word_error_rate, seed
         self.reset()
+
+    def attend(self, domain: str) -> None:
+        pass  # it is told the words
 
     def reset(self, seed: int = 0) -> None:
         self.random = random.Random(f"{self.seed} {seed}")
@@ -205,14 +221,24 @@ class _Setting(NamedTuple):
     second_pass: bool = False
 
 
-_IDLE: Final[dict[_Setting, list["Decoder"]]] = {}  # loaded and with nobody
+_IDLE: Final[dict[_Setting, list["Decoder"]]] = {}  # loaded and with nobody, what was used last comes last
+MOST_SETTINGS: Final = 6  # words and digits of three domains; a decoder takes 50 MB
+
+
+def _put_back(setting: _Setting, decoder: "Decoder") -> None:
+    """Keeps a decoder for the next utterance, and forgets those of the domain that was left longest ago."""
+    idle = _IDLE.pop(setting, [])
+    idle.append(decoder)
+    _IDLE[setting] = idle
+    while len(_IDLE) > MOST_SETTINGS:
+        _IDLE.pop(next(iter(_IDLE)), None)
 
 
 def _begun(setting: _Setting, means: str) -> "Decoder":
     """A decoder of nobody else's that begins an utterance with these cepstral means."""
     try:
-        decoder = _IDLE.setdefault(setting, []).pop()  # in one go: another thread may take the last one
-    except IndexError:
+        decoder = _IDLE[setting].pop()  # in one go: another thread may take the last one
+    except (KeyError, IndexError):
         decoder = _loaded(setting)
     decoder.set_cmn(means)
     decoder.start_utt()
@@ -246,6 +272,11 @@ def digit_grammar(sentences: Sequence[str]) -> str:
                               for is_digit, run in runs))
     return "\n".join(["#JSGF V1.0;", "grammar digits;", f"<digit> = {' | '.join(sorted(SPOKEN_DIGITS))} ;",
                       f"public <said> = {' | '.join(sorted(said))} ;"])
+
+
+@cache
+def digit_grammar_of(domain: str) -> str:
+    return digit_grammar(caller_sentences(domain))
 
 
 def num_digits(words: Sequence[str]) -> int:

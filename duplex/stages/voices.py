@@ -65,7 +65,7 @@ VOICES: Final[Mapping[str, Voice]] = MappingProxyType({
 })
 
 
-def voice(name: str, rate: str | float = "normal", level: float = -23.0) -> TTS:
+def voice(name: str, rate: str | float = "normal", level: float = -23.0, mood: str = "calm") -> TTS:
     """The synthesiser of a caller, its speech kept on disk.
 
     Args:

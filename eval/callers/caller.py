@@ -5,6 +5,7 @@ What it says carries its true onset and offset. It follows the agent by sound an
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 from random import Random
 from typing import Final, Protocol
@@ -168,7 +169,7 @@ class Caller:
         if self.last is None or self.repeats >= MAX_REPEATS:
             return None
         said = self.last.say if isinstance(self.last, Line) else self.last.say[-1]
-        return Response((), (plain(PAUSE.sub(" ", said)),), "turn", expects=self.last.expects)
+        return Response((), (plain(PAUSE.sub(" ", said)),), "turn", expects=self.last.expects, branch=self.last.branch)
 
     def begin(self, line: Line | Response) -> Frame:
         claims_floor = line.act in ("turn", "interruption", "correction")
@@ -187,6 +188,9 @@ class Caller:
             self.forget_agent()
         self.jitter = self.random.uniform(0.0, JITTER)
         speech = rendered(say, line.act, voice, self.random, line.expects, answer)
+        speech = replace(speech, events=tuple(
+            replace(event, detail={**event.detail, "branch": line.branch, **({"trigger": True} if line.trigger else {})})
+            if event.kind == line.act else event for event in speech.events))
         self.playing = frames(speech)
         return next(self.playing)
 

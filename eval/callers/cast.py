@@ -28,13 +28,14 @@ class ScriptedCaller(Caller):
 
     def __init__(self, scenario: Scenario, voice_name: str, rate: str, other: str = ""):
         careful = "slow" if rate == "normal" else "normal"
-        super().__init__(scenario, voice(voice_name, rate), voice(voice_name, careful), voice(other or voice_name, rate))
+        mood = scenario.about.mood
+        super().__init__(scenario, voice(voice_name, rate, mood=mood), voice(voice_name, careful, mood=mood),
+                         voice(other or voice_name, rate))
         self.name = scenario.name
         self.prompt: Prompt = scenario.prompt
         self.facts: Mapping[str, Any] = {
             "scenario": scenario.name, "category": scenario.category, "domain": scenario.domain,
-            "voice": voice_name, "rate": rate,
-            "expect": {"said": list(scenario.said), "not_said": list(scenario.not_said)}}
+            "voice": voice_name, "rate": rate, **scenario.about.facts, "expect": scenario.task.facts}
 
 
 class Cast:
@@ -66,7 +67,7 @@ class Cast:
         Raises:
             ValueError: the scenario wants a voice or rate that is not there.
         """
-        random = Random(f"cast {scenario.name} {seed}")
+        random = Random(f"cast {scenario.drawn_as} {seed}")
         chosen = random.choice(self.voices), random.choice(self.rates)
         name, rate = scenario.voice or chosen[0], scenario.rate or chosen[1]
         check_one_of(name, VOICES, "voice", f"scenario {scenario.name!r}: ")
@@ -77,7 +78,7 @@ class Cast:
         """Who talks in the background: another voice than the caller's, where there is one."""
         caller, _ = self.part(scenario, seed)
         others = [name for name in self.voices if name != caller] or [caller]
-        return Random(f"bystander {scenario.name} {seed}").choice(others)
+        return Random(f"bystander {scenario.drawn_as} {seed}").choice(others)
 
     def caller(self, scenario: Scenario, seed: int) -> ScriptedCaller:
         """Who plays a scenario with the values of a seed."""

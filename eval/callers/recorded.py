@@ -62,7 +62,7 @@ class RecordedCaller(Replay):
         super().__init__(path, act, gap, tail, channel)
         known = load(path).facts if (path / "log.json").is_file() else {}
         told = known.get("prompt", {})
-        self.prompt = Prompt(told.get("text", ""), told.get("records", {}))
+        self.prompt = Prompt(told.get("text", ""), told.get("records", {}), told.get("domain", ""))
         self.facts = {"scenario": name, "category": known.get("category", CATEGORY), "voice": known.get("voice", ""),
                       "expect": known.get("expect", {})}
 

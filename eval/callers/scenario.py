@@ -15,6 +15,8 @@ import yaml
 
 from duplex.conversation import Prompt
 from duplex.stages.domain import SLOT, Domain, domain
+from duplex.stages.role import role_of
+from eval.callers.task import About, Task, about_of, known, phrases, task
 
 FOLDER: Final = Path(__file__).parents[1] / "scenarios"
 ACTS: Final = (
@@ -25,9 +27,11 @@ CUES: Final = ("at", "into_agent_turn", "after_agent_turn", "after_silence")
 TURN_GAP: Final = 0.6  # seconds of silence after which a caller takes an agent's turn for over
 PAUSE: Final = re.compile(r"<(\d+(?:\.\d+)?)>")
 MARK: Final = "|"  # where a listener may say "uh huh"
-LINE_KEYS: Final = {*CUES, "say", "act", "expects", "answer"}
-ANSWER_KEYS: Final = {"to", "say", "act", "times", "expects"}
-SCENARIO_KEYS: Final = {"name", "lines", "answers", "draw", "records", "expect", "voice", "rate"}
+LINE_KEYS: Final = {*CUES, "say", "act", "expects", "answer", "trigger"}
+ANSWER_KEYS: Final = {"to", "say", "act", "times", "expects", "trigger"}
+SCENARIO_KEYS: Final = {"name", "lines", "answers", "draw", "records", "expect", "voice", "rate", "domain", "difficulty", "base",
+                        "disturbed", "mood", "line", "goal"}
+OPENING: Final = "opening"  # the branch of a call's lines; others are called by the question that is answered
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Line:
         act: one of ACTS.
         expects: phrases, one of which an answer to this line contains (see `eval.metrics`).
         answer: whether an answer is due.
+        trigger: whether it is what the call is about: the question that has no answer, the reason for a handoff.
     """
 
     say: str
@@ -49,6 +54,8 @@ class Line:
     act: str
     expects: tuple[str, ...] = ()
     answer: bool = True
+    trigger: bool = False
+    branch: str = OPENING
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Response:
     Attributes:
         say: wordings, the next one each time it is asked for: who was not understood says it in other words.
         times: how often at most.
+        trigger: as of a line.
+        branch: what the question is called, in a path through the call: the first of `to`, its $names unfilled.
     """
 
     to: tuple[str, ...]
@@ -65,6 +74,8 @@ class Response:
     act: str = "turn"
     times: int = 3
     expects: tuple[str, ...] = ()
+    trigger: bool = False
+    branch: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,15 +84,15 @@ class Scenario:
 
     Attributes:
         name: unique in its suite.
-        category: smooth, pause, interruption, backchannel, correction, service.
+        category: what is tried: smooth, pause, interruption, optician, orders, handoff, ...
         lines: said in order, each on its cue.
         responses: said whenever the agent asks for it, once the lines are done.
         draw: name -> kind of value in the domain; values of one kind differ.
         records: what the agent's records hold, table -> key -> field -> value.
-        said: phrases that the agent must speak for the call to have done its job.
-        not_said: phrases that it must not.
+        task: what the call must achieve.
         voice: name of a caller's voice, or "" to draw one.
         rate: slow, normal, fast, or "" to draw one.
+        about: how it is hard, and what a caller who thinks wants.
     """
 
     name: str
@@ -91,17 +102,20 @@ class Scenario:
     responses: tuple[Response, ...] = ()
     draw: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
-    not_said: tuple[str, ...] = ()
+    task: Task = Task()
     voice: str = ""
     rate: str = ""
+    about: About = About()
 
     @property
     def prompt(self) -> Prompt:
         """What the agent is told: its role, and its records as prose and as data."""
-        facts = [f"{table}: {key}: " + ", ".join(f"{name} {value}" for name, value in fields.items()) + "."
-                 for table, rows in self.records.items() for key, fields in rows.items()]
-        return Prompt(" ".join([domain(self.domain).role, *facts]), self.records)
+        return Prompt(role_of(domain(self.domain), self.records), self.records, self.domain)
+
+    @property
+    def drawn_as(self) -> str:
+        """Scenarios that share it are the same task, with the same values, in the same voice."""
+        return self.about.base or self.name
 
 
 def suite(files: list[str]) -> tuple[Scenario, ...]:
@@ -114,6 +128,9 @@ def suite(files: list[str]) -> tuple[Scenario, ...]:
     names = [scenario.name for scenario in scenarios]
     if doubles := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"scenario names must differ in a suite: {', '.join(sorted(doubles))}")
+    for one in scenarios:
+        if one.about.base and one.about.base not in names:
+            raise ValueError(f"scenario {one.name!r}: there is no scenario {one.about.base!r} in the suite to be its base")
     return tuple(scenarios)
 
 
@@ -130,25 +147,23 @@ def read(file: str) -> tuple[Scenario, ...]:
         raise ValueError(f"{path} needs category, domain and scenarios")
     if not isinstance(data["scenarios"], list) or not data["scenarios"]:
         raise ValueError(f"{path}: scenarios is a list of at least one")
-    about = domain(data["domain"])
-    return tuple(scenario(given, data["category"], about, path) for given in data["scenarios"])
+    return tuple(scenario(given, data["category"], data["domain"], path) for given in data["scenarios"])
 
 
-def scenario(given: dict[str, Any], category: str, about: Domain, path: Path) -> Scenario:
+def scenario(given: dict[str, Any], category: str, domain_name: str, path: Path) -> Scenario:
     name = given.get("name", "?") if isinstance(given, dict) else given
     where = f"{path.name}, scenario {name!r}"
     known(given, SCENARIO_KEYS, where)
-    expect = given.get("expect", {})
-    known(expect, {"said", "not_said"}, f"{where}, expect")
+    about = domain(given.get("domain", domain_name))
     if not given.get("name") or not isinstance(given.get("lines"), list) or not given["lines"]:
         raise ValueError(f"{where} needs a name and at least one line")
     made = Scenario(
-        str(given["name"]), category, about.name,
+        str(given["name"]), category, str(given.get("domain", domain_name)),
         tuple(line(one, index, where) for index, one in enumerate(given["lines"])),
         tuple(response(one, where) for one in given.get("answers", ())),
         given.get("draw", {}), given.get("records", {}),
-        phrases(expect, "said", where), phrases(expect, "not_said", where),
-        given.get("voice", ""), given.get("rate", ""))
+        task(given.get("expect", {}), f"{where}, expect"),
+        given.get("voice", ""), given.get("rate", ""), about_of(given, where))
     at = [one.seconds for one in made.lines if one.cue == "at"]
     if at != sorted(at):
         raise ValueError(f"{where}: lines are said in order, so their times at {', '.join(f'{time:g}' for time in at)} "
@@ -181,7 +196,8 @@ def line(given: dict[str, Any], index: int, where: str) -> Line:
     seconds = cue_seconds(cue, given[cue], index, where)
     act = act_of(given, "interruption" if cue == "into_agent_turn" else "turn", where)
     say = "" if act in WORDLESS else spoken(given.get("say"), act, where)
-    return Line(say, cue, seconds, act, phrases(given, "expects", where), bool(given.get("answer", act in CLAIM_FLOOR)))
+    return Line(say, cue, seconds, act, phrases(given, "expects", where), bool(given.get("answer", act in CLAIM_FLOOR)),
+                bool(given.get("trigger", False)))
 
 
 def cue_seconds(cue: str, seconds: object, index: int, where: str) -> float:
@@ -208,15 +224,7 @@ def response(given: dict[str, Any], where: str) -> Response:
     if isinstance(times, bool) or not isinstance(times, int) or times < 1:
         raise ValueError(f"{where}: times is how often at most, 1 or more, not {times!r}")
     return Response(phrases(given, "to", where), tuple(spoken(say, act, where) for say in wordings), act, times,
-                    phrases(given, "expects", where))
-
-
-def known(given: object, keys: set[str], where: str) -> None:
-    """Complains about whatever a part of a scenario has beyond `keys`."""
-    if not isinstance(given, dict):
-        raise ValueError(f"{where}: {given!r} needs keys, of {', '.join(sorted(keys))}")
-    if unknown := {str(key) for key in given} - keys:
-        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(keys))}")
+                    phrases(given, "expects", where), bool(given.get("trigger", False)), phrases(given, "to", where)[0])
 
 
 def act_of(given: Mapping[str, Any], usual: str, where: str) -> str:
@@ -240,16 +248,9 @@ def spoken(say: object, act: str, where: str) -> str:
     return say
 
 
-def phrases(given: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    listed = given.get(key, ())
-    if not isinstance(listed, list | tuple) or not all(isinstance(one, str) and one for one in listed):
-        raise ValueError(f"{where}: {key} is a list of phrases, not {listed!r}")
-    return tuple(listed)
-
-
 def drawn(template: Scenario, seed: int) -> Scenario:
     """`template` with the values of `seed` in place of its $names."""
-    random = Random(f"{template.name} {seed}")
+    random = Random(f"{template.drawn_as} {seed}")
     about = domain(template.domain)
     values: dict[str, str] = {}
     for name, kind in template.draw.items():
@@ -271,4 +272,4 @@ def drawn(template: Scenario, seed: int) -> Scenario:
                         for one in template.responses),
         records={table: {filled(key): {name: filled(value) for name, value in fields.items()}
                          for key, fields in rows.items()} for table, rows in template.records.items()},
-        said=all_filled(template.said), not_said=all_filled(template.not_said))
+        task=template.task.filled(filled), about=replace(template.about, goal=filled(template.about.goal)))
