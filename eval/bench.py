@@ -25,7 +25,7 @@ from eval.callers.recorded import BringsScenarios, cast_of
 from eval.callers.scenario import Scenario, suite
 from eval.manifest import check_resumable, suite_digest
 from eval.programs import say, summarised
-from eval.score import measure, trust
+from eval.score import heard_by, measure, trust
 from eval.simulation import Conversation, Played, participant, simulate
 
 ROLES: Final = ("agent", "baseline")
@@ -50,6 +50,7 @@ class Settings:
     report: bool
     every_metric: bool
     counterfactuals: bool
+    words: str
 
 
 def scenarios_of(settings: Settings, cast: Cast | BringsScenarios) -> tuple[Scenario, ...]:
@@ -109,6 +110,7 @@ def play_all(config: DictConfig, planned: list[Conversation], run: Path, console
 
 def bench(config: DictConfig, run: Path, console: Console) -> None:
     settings, names = programs.settings(config, Settings), system_names(config)
+    words, recogniser = heard_by(settings.words, config.recogniser)
     cast = cast_of(config.user)
     scenarios = scenarios_of(settings, cast)
     planned = [Conversation(role, names[role], str(clock), scenario, seed)  # cut short, it still compares like with like
@@ -133,7 +135,7 @@ def bench(config: DictConfig, run: Path, console: Console) -> None:
     write_manifest({
         **about, "conversations": len(played), "failures": sum(bool(one.failure) for one in played),
         "audio_seconds": round(audio, 2), "wall_seconds": round(wall, 2), "speed": round(audio / wall, 2)}, run)
-    measure(run, console, processes=settings.processes)
+    measure(run, console, words, recogniser, processes=settings.processes)
     headline, page = summarised(run, console, settings.report, settings.every_metric)
     for line in (*trust(run), headline):
         say(console, line)

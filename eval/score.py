@@ -96,12 +96,21 @@ def refused_lines(wrong: Sequence[dict[str, str]]) -> list[str]:
     return [f"REFUSED {len(wrong)} recordings, which count as failed conversations:", *shown, *more]
 
 
+def heard_by(words: str, recogniser: DictConfig) -> tuple[Source, str]:
+    """Whose words are read, and the recogniser's config as YAML where it is its.
+
+    Raises:
+        ValueError: `words` is nobody's.
+    """
+    if words not in get_args(Source):
+        raise ValueError(f"words is {' or '.join(get_args(Source))}, not {words!r}")
+    source: Source = "recognised" if words == "recognised" else "spoken"
+    return source, OmegaConf.to_yaml(recogniser, resolve=True) if source == "recognised" else ""
+
+
 def act(config: DictConfig) -> None:
     settings = programs.settings(config, Settings)
-    if settings.words not in get_args(Source):
-        raise ValueError(f"words is {' or '.join(get_args(Source))}, not {settings.words!r}")
-    source: Source = "recognised" if settings.words == "recognised" else "spoken"
-    recogniser = OmegaConf.to_yaml(config.recogniser, resolve=True) if source == "recognised" else ""
+    source, recogniser = heard_by(settings.words, config.recogniser)
     score(Path(settings.run), programs.console(), settings.report, settings.every_metric, source, recogniser,
           settings.listen_twice, settings.processes)
 

@@ -101,7 +101,8 @@ def complaints(call: Scenario, found: Read) -> list[str]:
     if task.needs and handed_off:
         packet = next(event.detail for event in found.events if event.kind == "handoff")
         known = [str(packet["who"]), *map(str, packet["verified"] if isinstance(packet["verified"], list) else [])]
-        wrong += [f"the packet lacks {name} {value!r}" for name, value in task.needs.items() if not any(value in one for one in known)]
+        wrong += [f"the packet lacks {name} {value!r}" for name, value in task.needs.items()
+                  if not any(value in one for one in known)]
     return wrong
 
 

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+import in_text
 import numpy as np
+import pytest
 from says import Says, bursts
 
 from duplex.agents.simple import Responder
@@ -54,6 +56,18 @@ def test_the_scenario_of_the_readme_can_be_played(tmp_path: Path) -> None:
     path.write_text(snippets("yaml")[0], encoding="utf-8")
     [scenario] = suite([str(path)])
     assert len(drawn(scenario, 0).lines[2].say.split()) == len("my order number is".split()) + 5
+
+
+def test_the_domain_of_the_readme_does_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, snippet in (("library.yaml", snippets("yaml")[1]), ("library.py", snippets("python")[2]),
+                          ("my.yaml", snippets("yaml")[2])):
+        (tmp_path / name).write_text(snippet, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for seed in range(5):
+        call = drawn(suite(["my.yaml"])[0], seed)
+        found = in_text.read(call)
+        assert in_text.complaints(call, found) == [], found.turns
+        assert [event.kind for event in found.events] == ["tool_call"]
 
 
 def test_every_group_and_value_of_the_readme_exists() -> None:

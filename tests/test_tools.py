@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from duplex.stages.domain import FOLDER, domain
-from duplex.stages.tools import Call, Records, WrongCall, arguments_of, call, changed, in_words, replayed, tools_of, without
+from duplex.stages.tools import (
+    Call,
+    Records,
+    WrongCall,
+    arguments_of,
+    call,
+    changed,
+    in_words,
+    replayed,
+    tools_of,
+    without,
+)
 
 ORDERS = tools_of(FOLDER / "orders.yaml")
 NUMBER, OTHER = "one two three four five", "five four three two one"

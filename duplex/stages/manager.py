@@ -36,7 +36,7 @@ class State:
         done: the intents that were completed.
         told: every value that the caller gave, by slot.
         tried: the tools that were used.
-        lost: how often in a row nothing was understood.
+        lost: how often in a row nothing was understood, or nothing that there is.
         handed_off: a person is on the way.
         records: as the tools left them.
     """
@@ -185,7 +185,7 @@ class Manager:
             if asked:
                 return self.lost(state, (f"Sorry. {asked[0]}", *asked[1:]))
             return self.lost(state, sentences(self.domain.say["lost"]) if not state.asked else ())
-        return self.proceed(replace(state, lost=0), intent, known)
+        return self.proceed(state, intent, known)
 
     def wanted(self, state: State) -> set[str]:
         """The slots that are of use now: of what is talked about, of what it is for, and of what is required first."""
@@ -200,8 +200,9 @@ class Manager:
         slots = tuple(known.items())
         if intent.key and intent.key in known and known[intent.key] not in state.records.get(intent.table, {}):
             kept = tuple((slot, value) for slot, value in slots if slot != intent.key and state.goal)
-            return Move(sentences(self.filled(intent.unknown, intent, known, state)),
-                        replace(state, intent=intent.name, slots=kept, asked=(intent.key,)))
+            return self.lost(replace(state, intent=intent.name, slots=kept, asked=(intent.key,)),
+                             sentences(self.filled(intent.unknown, intent, known, state)))
+        state = replace(state, lost=0)
         missing = tuple(slot for slot in intent.slots if slot not in known)
         if missing:
             return Move(self.question(intent, known), replace(state, intent=intent.name, slots=slots, asked=missing))
@@ -261,7 +262,7 @@ class Manager:
                     replace(state, intent=again.name, slots=kept, asked=again.slots))
 
     def lost(self, state: State, said: tuple[str, ...]) -> Move:
-        """Nothing was understood."""
+        """Nothing was understood, or nothing that there is."""
         state = replace(state, lost=state.lost + 1)
         if state.lost >= MAX_LOST and "handoff" in self.domain.say:
             return self.handed_off(state, REASONS["lost"])
