@@ -27,6 +27,7 @@ from eval.manifest import check_resumable, suite_digest
 from eval.programs import say, summarised
 from eval.score import heard_by, measure, trust
 from eval.simulation import Conversation, Played, participant, simulate
+from eval.tasks.cost import prices
 
 ROLES: Final = ("agent", "baseline")
 
@@ -51,6 +52,7 @@ class Settings:
     every_metric: bool
     counterfactuals: bool
     words: str
+    prices: dict[str, Any]
 
 
 def scenarios_of(settings: Settings, cast: Cast | BringsScenarios) -> tuple[Scenario, ...]:
@@ -111,6 +113,7 @@ def play_all(config: DictConfig, planned: list[Conversation], run: Path, console
 def bench(config: DictConfig, run: Path, console: Console) -> None:
     settings, names = programs.settings(config, Settings), system_names(config)
     words, recogniser = heard_by(settings.words, config.recogniser)
+    priced_by = prices(settings.prices)
     cast = cast_of(config.user)
     scenarios = scenarios_of(settings, cast)
     planned = [Conversation(role, names[role], str(clock), scenario, seed)  # cut short, it still compares like with like
@@ -135,7 +138,7 @@ def bench(config: DictConfig, run: Path, console: Console) -> None:
     write_manifest({
         **about, "conversations": len(played), "failures": sum(bool(one.failure) for one in played),
         "audio_seconds": round(audio, 2), "wall_seconds": round(wall, 2), "speed": round(audio / wall, 2)}, run)
-    measure(run, console, words, recogniser, processes=settings.processes)
+    measure(run, console, words, recogniser, processes=settings.processes, priced_by=priced_by)
     headline, page = summarised(run, console, settings.report, settings.every_metric)
     for line in (*trust(run), headline):
         say(console, line)

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = pa.schema([
     ("run", pa.string()), ("system", pa.string()), ("clock", pa.string()), ("scenario", pa.string()),
-    ("category", pa.string()), ("voice", pa.string()), ("seed", pa.int64()), ("metric", pa.string()),
+    ("category", pa.string()), ("domain", pa.string()), ("difficulty", pa.string()), ("task", pa.string()),
+    ("voice", pa.string()), ("seed", pa.int64()), ("metric", pa.string()),
     ("unit", pa.string()), ("start", pa.float64()), ("value", pa.float64()), ("censored", pa.bool_()),
     ("per", pa.float64()),
     ("conversation", pa.string()), ("metric_version", pa.int64())])
 ORDER: Final = ("run", "conversation", "metric", "start", "value")
 ROWS_IN_MEMORY: Final = 16_384
 UNITS: Final = {metric.observed: metric.unit for metric in reversed(METRICS)}
-FACTS: Final = ("system", "clock", "scenario", "category", "voice")
+FACTS: Final = ("system", "clock", "scenario", "category", "domain", "difficulty", "task", "voice")
 
 
 def rows(recording: Recording, folder: Path, run: str = "",
@@ -54,6 +55,7 @@ def refused() -> list[Observation]:
 
 def as_rows(found: Iterable[Observation], about: Mapping[str, Any], folder: Path, run: str = "") -> list[dict[str, Any]]:
     """Observations of a conversation with facts `about` it, as `rows`."""
+    about = {**about, "task": about.get("base") or about.get("scenario")}  # with a disturbance or without it
     facts = {name: str(about.get(name) or "") for name in FACTS}
     return [
         {"run": run, **facts, "seed": int(about.get("seed", 0)), "metric": observation.metric,
@@ -117,9 +119,11 @@ def read_observations(path: Path) -> "pd.DataFrame":
     """What `write_observations` wrote.
 
     Raises:
-        ValueError: when it was measured by another version of the metrics.
+        ValueError: when it was measured by another version of the metrics, or has not all columns.
     """
     frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    if missing := [name for name in COLUMNS.names if name not in frame]:
+        raise ValueError(f"{path} has no {', '.join(missing)}, which are kept now; score the recordings again")
     versions = sorted(set(frame["metric_version"]) - {METRIC_VERSION})
     if versions:
         raise ValueError(f"{path} holds metrics of version {versions[0]}, this is version {METRIC_VERSION}; "

@@ -7,7 +7,9 @@ from rich.console import Console
 
 from duplex.manifest import read_manifest
 from eval.observations import read_observations
+from eval.printed_readiness import print_readiness
 from eval.printed_table import print_table
+from eval.readiness import readiness
 from eval.report.page import clock_words, write_report
 from eval.report.table import rows as report_rows
 from eval.report.table import verdict
@@ -15,7 +17,8 @@ from eval.scores import seed_of, table, write_table
 
 
 def summarised(run: Path, console: Console, report: bool = True, every_metric: bool = False) -> tuple[str, Path | None]:
-    """Writes `table.csv` and `report.html` of a run from its observations and prints the table.
+    """Writes `table.csv` and `report.html` of a run from its observations, prints the table and, of calls to customer
+    service, what they say about shipping.
 
     A clock on which the agent has not played yet, in a run that was cut short, has no table.
 
@@ -34,6 +37,8 @@ def summarised(run: Path, console: Console, report: bool = True, every_metric: b
     tables = [table(observations, agent, baseline, clock, seed) for clock in clocks]
     write_table(tables, run / "table.csv")
     print_table(pd.concat(tables, ignore_index=True), console, every_metric)
+    if (found := readiness(tables[0])) is not None:
+        print_readiness(found, console)
     if missing := [clock for clock in about["clocks"] if clock not in clocks]:
         console.print(f"no conversation of {agent} on the clocks {', '.join(missing)}: the run was cut short", markup=False)
     says = verdict(report_rows(tables[0]), clocks[0], agent, baseline or "")

@@ -2,12 +2,13 @@
 
     duplex-score run=runs/2026-01-31_12-00-00-incremental
     duplex-score run=... words=recognised            by the words that one recogniser hears every agent say
+    duplex-score run=... prices=self_hosted          what its calls cost at other prices
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -18,6 +19,7 @@ from duplex.journal import recordings
 from duplex.manifest import read_manifest, write_manifest
 from eval.observations import written
 from eval.scoring import CONVERSATIONS, Listening, score_all
+from eval.tasks.cost import Prices, prices
 from eval.transcript import Source
 from eval.trust import second_opinion
 
@@ -32,17 +34,19 @@ class Settings:
     report: bool
     every_metric: bool
     words: str
+    prices: dict[str, Any]
     listen_twice: int
     processes: int
 
 
 def score(run: Path, console: Console, report: bool, every_metric: bool = False, words: Source = "spoken",
-          recogniser: str = "", listen_twice: int = second_opinion.CONVERSATIONS, processes: int = 0) -> None:
+          recogniser: str = "", listen_twice: int = second_opinion.CONVERSATIONS, processes: int = 0,
+          priced_by: Prices | None = None) -> None:
     """Observations, table and report of a run, from its recordings alone; arguments as of `summarised` and `measure`."""
     from eval.programs import say, summarised  # pandas, which every process that scores would load with this file
 
     read_manifest(run)
-    num = measure(run, console, words, recogniser, listen_twice, processes)
+    num = measure(run, console, words, recogniser, listen_twice, processes, priced_by)
     headline, page = summarised(run, console, report, every_metric)
     for line in (*trust(run), headline, f"{num} conversations scored"):
         say(console, line)
@@ -51,21 +55,23 @@ def score(run: Path, console: Console, report: bool, every_metric: bool = False,
 
 
 def measure(run: Path, console: Console, words: Source = "spoken", recogniser: str = "",
-            listen_twice: int = second_opinion.CONVERSATIONS, processes: int = 0) -> int:
-    """Writes the observations of a run and, into its manifest, which recordings were refused; returns how many there are.
+            listen_twice: int = second_opinion.CONVERSATIONS, processes: int = 0, priced_by: Prices | None = None) -> int:
+    """Writes the observations of a run and, into its manifest, which recordings were refused and whose prices were taken;
+    returns how many recordings there are.
 
     Args:
         words: whose words of the agents metrics read: their own, or a recogniser's.
         recogniser: its config as YAML, for recordings without a transcript of it.
         listen_twice: how many conversations Silero hears as well.
         processes: 0 for one per core.
+        priced_by: what calls cost; None where that is not asked.
     """
     folders = [folder.relative_to(run) for folder in recordings(run / CONVERSATIONS)]
     if not folders:
         raise FileNotFoundError(f"no recordings in {run / CONVERSATIONS}")
     twice = second_opinion.sample(folders, listen_twice) if second_opinion.is_available() else set()
-    wrong = observe(run, folders, Listening(words, recogniser, frozenset(twice)), console, processes)
-    write_manifest({**read_manifest(run), "refused": wrong}, run)
+    wrong = observe(run, folders, Listening(words, recogniser, frozenset(twice), priced_by), console, processes)
+    write_manifest({**read_manifest(run), "refused": wrong, "prices": priced_by.name if priced_by else ""}, run)
     return len(folders)
 
 
@@ -112,7 +118,7 @@ def act(config: DictConfig) -> None:
     settings = programs.settings(config, Settings)
     source, recogniser = heard_by(settings.words, config.recogniser)
     score(Path(settings.run), programs.console(), settings.report, settings.every_metric, source, recogniser,
-          settings.listen_twice, settings.processes)
+          settings.listen_twice, settings.processes, prices(settings.prices))
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from eval.metrics.catalogue import METRIC_VERSION, METRICS
+from eval.metrics.catalogue import BY_NAME, METRIC_VERSION, METRICS
 from eval.metrics.metric import Metric
-from eval.statistics.bootstrap import Sample
+from eval.statistics.bootstrap import Sample, only
 from eval.statistics.comparison import holm, p_value
-from eval.statistics.estimates import Estimate, estimate, only, paired_difference
+from eval.statistics.estimates import Estimate, estimate, paired_difference
 
 FEW: Final = 10  # occasions, below which a number about many conversations is not printed
 FAILED: Final = "conversation_failed"  # of every conversation
@@ -59,15 +59,15 @@ def table(observations: pd.DataFrame, agent: str, baseline: str | None, clock: s
         raise ValueError(f"no conversation of {agent!r} on the clock {clock!r}; there are {', '.join(found) or 'none'}")
     every, none = occasions(observations), np.empty(0, int)
 
-    def observed(system: str | None, name: str, among: str = "") -> Occasions:
-        happened = len(places.get((clock, system, among), none)) if among else None
-        return chosen(every, places.get((clock, system, name), none), happened)
+    def observed(system: str | None, metric: Metric) -> Occasions:
+        happened = len(places.get((clock, system, metric.among), none)) if metric.among else None
+        rows = places.get((clock, system, metric.observed), none)
+        return grouped(chosen(every, rows, happened), observations.iloc[rows], metric)
 
-    failed = {"agent": observed(agent, FAILED), "baseline": observed(baseline, FAILED)}
+    failed = {"agent": observed(agent, BY_NAME[FAILED]), "baseline": observed(baseline, BY_NAME[FAILED])}
     common = np.intersect1d(failed["agent"].pairs, failed["baseline"].pairs)
     rows = [
-        {"clock": clock, **row(metric, observed(agent, metric.observed, metric.among),
-                               observed(baseline, metric.observed, metric.among), common, seed),
+        {"clock": clock, **row(metric, observed(agent, metric), observed(baseline, metric), common, seed),
          "agent_name": agent, **conversation_counts(failed["agent"], "agent"), "baseline_name": baseline or "",
          **conversation_counts(failed["baseline"], "baseline"), "metric_version": METRIC_VERSION}
         for metric in METRICS]
@@ -87,10 +87,12 @@ def summary(metric: Metric, ours: pd.DataFrame, theirs: pd.DataFrame, common: Co
     Args:
         common: `pair_keys` of the conversations that both had.
     """
-    agent, baseline = (chosen(occasions(frame), np.flatnonzero(frame["metric"] == metric.observed),
-                              int((frame["metric"] == metric.among).sum()) if metric.among else None)
-                       for frame in (ours, theirs))
-    return row(metric, agent, baseline, np.array(list(common), np.uint64), seed)
+    def observed(frame: pd.DataFrame) -> Occasions:
+        rows = np.flatnonzero(frame["metric"] == metric.observed)
+        happened = int((frame["metric"] == metric.among).sum()) if metric.among else None
+        return grouped(chosen(occasions(frame), rows, happened), frame.iloc[rows], metric)
+
+    return row(metric, observed(ours), observed(theirs), np.array(list(common), np.uint64), seed)
 
 
 def row(metric: Metric, ours: Occasions, theirs: Occasions, common: np.ndarray, seed: int = 0) -> dict[str, Any]:
@@ -149,6 +151,13 @@ def occasions(frame: pd.DataFrame) -> Occasions:
 
 def chosen(every: Occasions, rows: np.ndarray, happened: int | None) -> Occasions:
     return Occasions(only(every.sample, rows), every.pairs[rows], happened)
+
+
+def grouped(of_metric: Occasions, rows: pd.DataFrame, metric: Metric) -> Occasions:
+    """With a number for what each occasion belongs to, where the metric's statistic asks for it."""
+    if not metric.by:
+        return of_metric
+    return of_metric._replace(sample=of_metric.sample._replace(groups=hashed(rows[[metric.by]])))
 
 
 def conversation_keys(frame: pd.DataFrame) -> np.ndarray:

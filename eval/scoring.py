@@ -22,6 +22,7 @@ from eval import transcript
 from eval.counterfactual import FOLDER, load_otherwise
 from eval.metrics.words import text_audio_word_error
 from eval.observations import as_rows, as_table, refused, rows
+from eval.tasks.cost import Prices, costs
 from eval.transcript import Source
 from eval.trust import second_opinion
 from eval.trust.integrity import refusal
@@ -39,17 +40,19 @@ AHEAD: Final = 4  # batches for each process, so that none waits and few wait fo
 
 @dataclass(frozen=True)
 class Listening:
-    """How the recordings of a run are listened to.
+    """How the recordings of a run are listened to, and priced.
 
     Attributes:
         words: whose words of the agent metrics read; see `eval.transcript.choose`.
         recogniser: its config as YAML, for recordings without a transcript; empty where nobody listens.
         twice: which conversations Silero hears as well, relative to the run.
+        prices: what their calls are priced by; None for no price.
     """
 
     words: Source = "spoken"
     recogniser: str = ""
     twice: frozenset[Path] = frozenset()
+    prices: Prices | None = None
 
 
 class Scored(NamedTuple):
@@ -76,9 +79,16 @@ def scored(run: Path, folder: Path, listening: Listening) -> Scored:
     heard = words_heard(recording, run / folder, listening.recogniser)
     found = rows(transcript.choose(recording, heard, listening.words), folder, without=without)
     more = text_audio_word_error(recording.words[AGENT], heard) if heard is not None else []
+    if listening.prices is not None:
+        more += costs(recording, listening.prices, succeeded(found))
     if folder in listening.twice:
         more += second_opinion.disagreements(recording, run / folder)
     return Scored(folder, as_table([*found, *as_rows(more, recording.facts, folder)]), "")
+
+
+def succeeded(found: Sequence[Mapping[str, Any]]) -> bool | None:
+    """Whether the task was achieved; None where there was none."""
+    return next((row["value"] == 1.0 for row in found if row["metric"] == "task_success"), None)
 
 
 def facts_of(run: Path, folder: Path) -> Mapping[str, Any]:

@@ -33,13 +33,13 @@ LEARNING_SECONDS: Final = 5.0  # of speech, heard once before to learn the chann
 COPIES: Final = 20  # of each phrase, slots filled in anew
 
 
-def both_sides(names: Sequence[str] | None = None) -> list[str]:
-    """What either side says in these domains, or in all that are shipped: training text for a recogniser of agents.
+def both_sides(name: str | None = None) -> list[str]:
+    """What either side says in a domain, or in all that are shipped: training text for a recogniser of agents.
 
     Answers as they are written, with values of the domain in their slots; without the sentences that have a slot for what
     is looked up or a word (a name) that the dictionary lacks.
     """
-    return [sentence for name in names or shipped() for sentence in sides(domain(name))]
+    return [sentence for one in ([name] if name else shipped()) for sentence in sides(domain(one))]
 
 
 def sides(known: Domain) -> list[str]:
@@ -48,7 +48,7 @@ def sides(known: Domain) -> list[str]:
     sentences = [part.strip() for text in (*known.say.values(), *asked) for part in re.split(r"[.?]", text)]
     random = Random(1)
     filled = [known.filled(part, random) for part in sorted(set(sentences) - {""}) for _ in range(COPIES)
-              if set(SLOT.findall(part)) <= known.values.keys()]
+              if set(SLOT.findall(part)) <= known.values.keys() | known.fields.keys()]
     known_words = dictionary()
     return [*known.sentences(COPIES), *(part for part in filled if set(plain_words(part)) <= known_words)]
 

@@ -40,14 +40,18 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from eval.metrics.catalogue import METRICS
+from eval.tasks import catalogue as tasks
+from eval.tasks.cost import METRICS as COSTS
 
 EXACT: Final = 5e-6  # seconds; a log keeps microseconds, a sample lasts 42 of them
 EDGE: Final = 0.01
-ELSEWHERE: Final = {  # what is measured with a model's help, and where that is tested
+ELSEWHERE: Final = {  # what is measured with a model's help or of a task, and where that is tested
+    **{metric.observed: "tests/test_task_*.py: needs service calls" for group in tasks.GROUPS.values() for metric in group},
+    **{metric.observed: "tests/test_cost.py: needs prices" for metric in COSTS},
     "segmentation_disagreement_agent": "tests/test_second_opinion.py: needs Silero",
     "segmentation_disagreement_user": "tests/test_second_opinion.py: needs Silero",
     "text_audio_word_error": "tests/test_transcript.py: needs a recogniser"}
-UNITS: Final = {metric.observed: metric.unit for metric in METRICS if not metric.family and metric.name not in ELSEWHERE}
+UNITS: Final = {metric.observed: metric.unit for metric in METRICS if not metric.family and metric.observed not in ELSEWHERE}
 TIMES: Final = frozenset(name for name, unit in UNITS.items() if unit in ("s", "s/min")) | {"talk_share"}
 SUMS: Final = frozenset({"ipu_seconds", "pause_seconds", "gap_seconds", "overlap_seconds", "talk_share", "double_talk"})
 TWO_EDGES: Final = frozenset({"ipu_length", "pause_length", "gap_length", "overlap_length"})

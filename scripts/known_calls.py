@@ -169,9 +169,8 @@ def expected(call: Call, moved: Callable[[Sequence[Span]], Sequence[Span]]) -> F
     if call.overdriven:
         return {"conversation_failed": [Expected(0.0, 1.0)], "recording_refused": [Expected(0.0, 1.0)]}
     truth = truth_of(call, moved)
-    expect = {key: list((call.expect or {}).get(key, ())) for key in ("said", "not_said")}
     return {**about_acts(truth), **about_the_floor(truth), **about_the_log(truth),
-            **about_the_call(truth, expect, call.fails, call.costs)}
+            **about_the_call(truth, call.fails, call.costs)}
 
 
 def truth_of(call: Call, moved: Callable[[Sequence[Span]], Sequence[Span]]) -> Truth:

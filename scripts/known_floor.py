@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from known_acts import Found, answers, said, see
+from known_acts import Found, answers, see
 from known_truth import FRAME, SECOND, Act, Expected, Span, Truth, common, seconds
 
 USER: Final = 0
@@ -143,15 +143,11 @@ def latency_parts(truth: Truth, act: Act, onset: int, ends: list[int], found: Fo
     see(found, "part_unexplained", act.end, seconds(onset - act.end - endpointing) - sum(explained.values()))
 
 
-def about_the_call(truth: Truth, expect: dict[str, list[str]], failed: bool, costs: Sequence[float] | None) -> Found:
-    """What became of the task, whether the conversation failed, and what its frames cost where that is measured."""
+def about_the_call(truth: Truth, failed: bool, costs: Sequence[float] | None) -> Found:
+    """Whether the conversation failed, and what its frames cost where that is measured."""
     found: Found = defaultdict(list)
     see(found, "conversation_failed", 0, failed)
     see(found, "recording_refused", 0, False)
-    if any(expect.values()):
-        done = all(said(truth, phrase) for phrase in expect["said"]) and not any(
-            said(truth, phrase) for phrase in expect["not_said"])
-        see(found, "task_success", 0, done and not failed)
     if costs is not None:
         played: Any = costs[:truth.length // FRAME]
         see(found, "late_steps", 0, sum(cost > seconds(FRAME) for cost in played), per=len(played))

@@ -46,6 +46,13 @@ FLOOR_0: Final = (
     "duplex.stages.tools",
     "duplex.stages.understanding",
     "duplex.stages.role",
+    "duplex.stages.chat",
+    "duplex.stages.chat_model",
+    "duplex.stages.functions",
+    "duplex.stages.markup",
+    "duplex.stages.speakable",
+    "duplex.stages.openai_chat",
+    "duplex.stages.transformers_chat",
     "duplex.stages.llm",
     "duplex.stages.manager",
     "duplex.stages.endpoint",
@@ -73,7 +80,7 @@ FLOOR_0: Final = (
 HEAVY: Final = (
     "torch", "moshi", "transformers", "onnxruntime", "pocketsphinx", "sounddevice", "soundfile", "soxr", "livekit",
     "opuslib_next", "websockets", "aiohttp", "pandas", "pyarrow", "hydra", "omegaconf", "matplotlib", "wandb", "jinja2", "rich",
-    "scipy",
+    "scipy", "openai", "httpx",
 )
 
 

@@ -16,7 +16,7 @@ from eval.metrics.catalogue import MEASURES, METRICS
 from eval.timeline import Timeline, timeline
 
 CONVERSATIONS = 240
-BESIDE = ("task_success", "conversation_failed", "recording_refused", "late_steps", "realtime_factor")
+BESIDE = ("conversation_failed", "recording_refused", "late_steps", "realtime_factor")
 RATES = sorted({metric.observed for metric in METRICS if metric.observed in UNITS and metric.statistic == "rate"})
 
 
@@ -65,7 +65,7 @@ def test_few_conversations_come_too_close_to_a_threshold_to_tell(total: Tallies)
     assert undecided < 0.02 * compared
 
 
-def test_what_is_measured_with_a_models_help_is_all_that_is_left_out() -> None:
+def test_what_is_measured_with_a_models_help_or_of_a_task_is_all_that_is_left_out() -> None:
     ours = {metric.observed for metric in METRICS if not metric.family}
     assert ours == set(UNITS) | set(ELSEWHERE)
 

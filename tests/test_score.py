@@ -77,7 +77,7 @@ def test_rows_stand_by_conversation_metric_start_and_value(run: Path) -> None:
 
 def test_blocks_of_the_file_do_not_depend_on_how_rows_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observations, "ROWS_IN_MEMORY", 10)
-    rows = [dict.fromkeys(observations.COLUMNS.names[:6], "x") | {
+    rows = [dict.fromkeys(observations.COLUMNS.names[:9], "x") | {
         "seed": 0, "metric": "m", "unit": "s", "start": float(number), "value": 1.0, "censored": False, "per": 1.0,
         "conversation": "c", "metric_version": 1} for number in range(37)]
     for name, sizes in (("one", [37]), ("many", [1] * 37), ("some", [4, 0, 9, 20, 4])):
@@ -169,7 +169,7 @@ def test_words_that_were_heard_count_where_the_agent_logs_none(run: Path) -> Non
     for words in ("spoken", "recognised"):
         [found] = score_all(run, [folder("quick", 0)], Listening(words=words), 1)  # type: ignore[arg-type]  # a literal
         by_words[words] = {row["metric"]: row["value"] for row in found.table.to_pylist()}
-    assert (by_words["spoken"]["task_success"], by_words["recognised"]["task_success"]) == (1.0, 0.0)
+    assert (by_words["spoken"]["facts_told"], by_words["recognised"]["facts_told"]) == (1.0, 0.0)
     assert by_words["spoken"]["text_audio_word_error"] == by_words["recognised"]["text_audio_word_error"] == 1.0
 
 

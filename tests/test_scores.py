@@ -29,7 +29,7 @@ def conversation(latency: float, *, system: str = "quick", clock: str = "ideal",
     return Recording(audio, events=((Event("turn", 1.0, 2.0),), ()), failure=failure,
                      ended_by="failure" if failure else "limit",
                      facts={"scenario": "booking", "category": "smooth", "system": system, "clock": clock, "seed": seed,
-                            "voice": "anna", "expect": {"not_said": ["goodbye"]}})
+                            "voice": "anna", "expect": {"said": ["goodbye"]}})
 
 
 def scored(*found: Recording) -> list[dict[str, Any]]:
@@ -51,9 +51,10 @@ def observed() -> pd.DataFrame:
 
 def test_a_row_says_what_was_measured_where() -> None:
     assert next(row for row in scored(conversation(0.3, seed=7)) if row["metric"] == "switch_latency") == {
-        "run": "monday", "system": "quick", "clock": "ideal", "scenario": "booking", "category": "smooth",
-        "voice": "anna", "seed": 7, "metric": "switch_latency", "unit": "s", "start": 2.0, "value": 0.3,
-        "censored": False, "per": 1.0, "conversation": "conversations/ideal/quick/booking-7", "metric_version": METRIC_VERSION}
+        "run": "monday", "system": "quick", "clock": "ideal", "scenario": "booking", "category": "smooth", "domain": "",
+        "difficulty": "", "task": "booking", "voice": "anna", "seed": 7, "metric": "switch_latency", "unit": "s",
+        "start": 2.0, "value": 0.3, "censored": False, "per": 1.0,
+        "conversation": "conversations/ideal/quick/booking-7", "metric_version": METRIC_VERSION}
 
 
 def test_a_failed_conversation_stays_in_the_count() -> None:
@@ -277,9 +278,9 @@ def test_a_large_comparison_takes_seconds() -> None:
     rng = np.random.default_rng(0)
     names = [metric.observed for metric in METRICS]
     found = pd.DataFrame([
-        {"run": "", "system": system, "clock": "ideal", "scenario": "s", "category": "", "voice": "", "seed": seed,
-         "metric": name, "unit": "s", "start": 0.0, "value": float(rng.random()), "censored": False, "per": 1.0,
-         "conversation": str(seed), "metric_version": 1}
+        {"run": "", "system": system, "clock": "ideal", "scenario": "s", "category": "", "domain": "", "task": "s",
+         "voice": "", "seed": seed, "metric": name, "unit": "s", "start": 0.0,
+         "value": float(rng.random()), "censored": False, "per": 1.0, "conversation": str(seed), "metric_version": 1}
         for system in ("quick", "slow") for seed in range(100) for name in names for _ in range(2)])
     started = time.process_time()
     table(found, "quick", "slow", "ideal")

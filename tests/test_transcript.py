@@ -104,7 +104,7 @@ def test_a_real_recogniser_hears_the_words_when_they_are_said() -> None:
     channel = sound(seconds=8.0)
     channel[SAMPLE_RATE:SAMPLE_RATE + len(speech.samples)] = speech.samples
     own = [Word(word.text, word.start + 1.0, word.end + 1.0) for word in speech.words]
-    found = transcribe(channel, activity(channel), Sphinx([*both_sides(["optician"]), TEXT], second_pass=True))
+    found = transcribe(channel, activity(channel), Sphinx([*both_sides("optician"), TEXT], second_pass=True))
     [error] = text_audio_word_error(own, found)
     assert error.value / error.per <= 0.2
     starts = {word.text: word.start for word in own}
@@ -113,7 +113,7 @@ def test_a_real_recogniser_hears_the_words_when_they_are_said() -> None:
 
 
 def test_what_either_side_says_is_known_to_the_recogniser() -> None:
-    known = both_sides(["optician"])
+    known = both_sides("optician")
     assert any("eye test takes about forty minutes" in sentence.lower() for sentence in known)
     assert not any("$" in sentence for sentence in known)
     assert not any("clearview" in sentence.lower() for sentence in known)  # a name that no dictionary has

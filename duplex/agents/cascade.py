@@ -4,7 +4,9 @@ What products ship today, with everything the frameworks have to make it fast an
 each policy a number in a config. Its parts live in `duplex.stages`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from duplex.conversation import Prompt
 from duplex.frame import Frame
@@ -13,6 +15,7 @@ from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
 from duplex.stages.endpoint import Endpointing
 from duplex.stages.llm import Dialogue
+from duplex.stages.meter import MeteredRecogniser, MeteredTTS, tally
 from duplex.stages.mouth import Mouth
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import TTS
@@ -64,10 +67,11 @@ class Cascade:
     def __init__(self, vad: VAD, detector: SpeechDetector, recogniser: Recogniser, endpointing: Endpointing,
                  dialogue: Dialogue, tts: TTS, worker: Worker, barge_in: BargeIn = BargeIn(),
                  prepare_after: float | None = 0.16, trust_partial: bool = True):
-        self.ears = Ears(vad, detector, recogniser, worker)
+        self.recogniser = MeteredRecogniser(recogniser)
+        self.ears = Ears(vad, detector, self.recogniser, worker)
         self.endpointing = endpointing
         self.dialogue = dialogue
-        self.tts = tts
+        self.tts = MeteredTTS(tts)
         self.worker = worker
         self.barge_in = barge_in
         self.prepare_after = prepare_after
@@ -83,6 +87,7 @@ class Cascade:
         self.ears.reset(seed, prompt.domain)
         self.endpointing.attend(prompt.domain)
         self.dialogue.reset(prompt, seed)
+        self.tts.reset()
         self.mouth.reset()
         self.guess: Answer | None = None  # prepared ahead of the endpoint
         self.answer: Answer | None = None  # to what was said last
@@ -90,6 +95,9 @@ class Cascade:
         self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the turn was called over
+
+    def tally(self) -> Mapping[str, Any]:
+        return tally(self.recogniser, self.dialogue, self.tts)
 
     def step(self, heard: Frame) -> Frame:
         self.worker.tick()
@@ -152,6 +160,7 @@ class Cascade:
         if self.answer is not None and self.answer.hasty(self.ears.onset):
             self.carried = self.answer.text
             self.dialogue.retract()
+            self.mouth.note("retract")
             self.fall_silent()
         elif not self.barge_in.confirm:
             self.fall_silent()

@@ -6,8 +6,9 @@ of incremental dialogue processing; pausing and going on after Buschmeier et al.
 language generation and incremental speech synthesis. It makes no backchannels of its own.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from duplex.conversation import Prompt
 from duplex.frame import Frame
@@ -16,6 +17,7 @@ from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
 from duplex.stages.endpoint import Endpointing
 from duplex.stages.llm import Dialogue
+from duplex.stages.meter import MeteredRecogniser, MeteredTTS, tally
 from duplex.stages.mouth import Mouth
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import TTS
@@ -57,10 +59,11 @@ class Incremental:
     def __init__(self, vad: VAD, detector: SpeechDetector, recogniser: Recogniser, completion: Endpointing,
                  dialogue: Dialogue, tts: TTS, worker: Worker, yielding: Yielding = Yielding(),
                  max_prepared: int = 8, predict: bool = True):
-        self.ears = Ears(vad, detector, recogniser, worker)
+        self.recogniser = MeteredRecogniser(recogniser)
+        self.ears = Ears(vad, detector, self.recogniser, worker)
         self.completion = completion
         self.dialogue = dialogue
-        self.tts = tts
+        self.tts = MeteredTTS(tts)
         self.worker = worker
         self.yielding = yielding
         self.max_prepared = max_prepared
@@ -76,6 +79,7 @@ class Incremental:
         self.ears.reset(seed, prompt.domain)
         self.completion.attend(prompt.domain)
         self.dialogue.reset(prompt, seed)
+        self.tts.reset()
         self.mouth.reset()
         self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer
         self.answer: Answer | None = None  # to what was said last
@@ -83,6 +87,9 @@ class Incremental:
         self.yielded = False  # holds its speech for good, unless what interrupts it means nothing
         self.carried = ""  # said before a pause that was taken for an end, and not answered yet
         self.over_at = 0.0  # when the floor was free
+
+    def tally(self) -> Mapping[str, Any]:
+        return tally(self.recogniser, self.dialogue, self.tts)
 
     def step(self, heard: Frame) -> Frame:
         self.worker.tick()
@@ -149,6 +156,7 @@ class Incremental:
         if self.answer is not None and self.answer.hasty(self.ears.onset):
             self.carried = self.answer.text
             self.dialogue.retract()
+            self.mouth.note("retract")
             self.forget_prepared()
             self.fall_silent()
 

@@ -47,14 +47,16 @@ class Moshi:
         latency: what a step costs on the clock of the conversation, as stage "speech_lm".
 
     Attributes:
-        facts: which weights these are and on what terms, for results.
+        facts: which weights these are, on what terms, on what device, for results.
     """
 
     def __init__(self, served: Served, sampling: Sampling = Sampling(), latency: Charges = Ideal()):
         self.served = served
         self.sampling = sampling
         self.latency = latency
-        self.facts: Mapping[str, Any] = served.model.checkpoint.facts
+        device = next(served.model.lm.parameters()).device
+        self.facts: Mapping[str, Any] = {
+            **served.model.checkpoint.facts, "device": str(device), "slots": served.slots.engine.slots}
         self.seat: Seat | None = None
 
     def reset(self, prompt: Prompt, seed: int) -> None:

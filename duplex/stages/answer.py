@@ -4,7 +4,9 @@ It may be prepared on a guess and dropped. When it is spoken is the agent's deci
 """
 
 from collections import deque
-from typing import Final
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple
 
 from duplex.speech import Speech, audible
 from duplex.stages.llm import Dialogue, Reply
@@ -13,6 +15,13 @@ from duplex.stages.tts import TTS
 from duplex.workers import Job, Worker
 
 HASTY_SECONDS: Final = 0.8  # who speaks on so soon after an answer began has not heard it; the pause was none of an end
+
+
+class Sentence(NamedTuple):
+    """A further sentence on its way; the first one of what came later brings the reply that it begins."""
+
+    speech: Job[Speech]
+    begins: Reply | None = None
 
 
 class Answer:
@@ -48,7 +57,8 @@ class Answer:
             self.reply = heard.then("llm", lambda text: dialogue.reply(f"{prefix} {text}".strip()))
         self.first = self.reply.then("tts", lambda reply: tts.synthesise(reply.sentences[0]))
         self.jobs += [self.reply, self.first]
-        self.rest: deque[Job[Speech]] = deque()
+        self.rest: deque[Sentence] = deque()
+        self.coming: Job[Reply] | None = None  # what the language stage is still busy with
 
     @property
     def text(self) -> str:
@@ -62,27 +72,56 @@ class Answer:
 
     @property
     def unfinished(self) -> bool:
-        """Whether sentences are still to be handed over."""
-        return bool(self.rest)
+        """Whether sentences are still to be handed over, or may still come."""
+        return bool(self.rest) or self.coming is not None
 
     def speak(self, mouth: Mouth, since: float) -> None:
         """Begins to say it; logs what each stage added after the turn was called over at `since` seconds."""
         reply, speech = self.reply.result, self.first.result
         self.spoken = True
         self.spoken_at = self.worker.now
-        self.rest.extend(self.worker.run("tts", sentence, lambda said=sentence: self.tts.synthesise(said))  # type: ignore[misc]
-                         for sentence in reply.sentences[1:])
+        self.bring(reply.sentences[1:])
+        self.coming = following(self.reply, reply)
         shares = {job.stage: max(0.0, job.span[1] - max(job.span[0], since)) for job in self.jobs}
         waited = self.worker.now - since
+        mouth.events += reply.events
         mouth.note("answer", heard=self.text, prepared=self.jobs[0].span[0] < since, **shares,
                    frame=waited - sum(shares.values()), lead=audible(speech.samples)[0])
         mouth.say(speech)
 
+    def bring(self, sentences: Sequence[str], begins: Reply | None = None) -> None:
+        """Has sentences synthesised, the first of which `begins` something that came later."""
+        for number, sentence in enumerate(sentences):
+            self.rest.append(Sentence(self.worker.run("tts", sentence, partial(self.tts.synthesise, sentence)),
+                                      begins if number == 0 else None))
+
     def continue_speaking(self, mouth: Mouth) -> None:
         """Hands over further sentences as they become ready, in order."""
-        while self.rest and self.rest[0].done:
-            mouth.say(self.rest.popleft().result)
+        if self.coming is not None and self.coming.done and not self.rest:
+            came = self.coming.result
+            self.coming = following(self.coming, came)
+            self.bring(came.sentences, came)
+            if not came.sentences:
+                self.begin(came, mouth)
+        while self.rest and self.rest[0].speech.done:
+            speech, begins = self.rest[0]
+            if begins is not None:
+                if begins.events and mouth.speaking:
+                    return  # what is done by saying it is not done before: what is being said may be talked over yet
+                self.begin(begins, mouth)
+            mouth.say(speech.result)
+            self.rest.popleft()
+
+    def begin(self, reply: Reply, mouth: Mouth) -> None:
+        self.dialogue.commit(reply)
+        mouth.events += reply.events
 
     def hasty(self, onset: float) -> bool:
         """Whether the user, who spoke on at `onset`, had not finished what is being answered."""
         return self.spoken and onset - self.spoken_at < HASTY_SECONDS
+
+
+def following(job: Job[Reply], reply: Reply) -> Job[Reply] | None:
+    """What comes after a reply, or None: the language stage goes on from the moment at which the reply was there."""
+    rest = reply.rest
+    return None if rest is None else job.then("llm", lambda _: rest())

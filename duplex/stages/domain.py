@@ -18,7 +18,7 @@ from duplex.stages.tools import DIGITS, Tool, arguments_of, tools_of
 
 FOLDER: Final = Path(__file__).parents[1] / "domains"
 SECTIONS: Final = frozenset(("name", "role", "values", "talk", "intents", "say"))
-OPTIONAL: Final = frozenset(("facts",))
+OPTIONAL: Final = frozenset(("facts", "fields"))
 SLOT: Final = re.compile(r"\$(\w+)")  # "$day at $time"; braces would mean something to YAML
 
 
@@ -107,7 +107,7 @@ class Phrases:
     def rests_of(self) -> Mapping[tuple[str, ...], list[str]]:
         """Beginning of a phrase -> what follows, shortest first."""
         rests: dict[tuple[str, ...], list[str]] = {}
-        for phrase in sorted(self.fixed, key=len):
+        for phrase in sorted(self.fixed, key=lambda words: (len(words), words)):  # a set has an order of its own in each process
             for count in range(2, len(phrase)):  # one word begins too many
                 rests.setdefault(phrase[:count], []).append(" ".join(phrase[count:]))
         return rests
@@ -127,6 +127,7 @@ class Domain:
 
     Attributes:
         facts: what an agent may tell, by name; an intent of that name is answered by it.
+        fields: what the records may hold that an agent reads out and no caller says, for who listens to agents.
         tools: what it may do, by name.
     """
 
@@ -139,6 +140,7 @@ class Domain:
     phrases: "Phrases"
     facts: Mapping[str, str] = field(default_factory=dict)
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    fields: Mapping[str, Values] = field(default_factory=dict)
 
     def sentences(self, copies: int = 20, seed: int = 1) -> list[str]:
         """What callers may say, slots filled in at random: training text of a language model."""
@@ -146,7 +148,7 @@ class Domain:
         return [self.filled(phrase, random) for phrase in self.phrases.all for _ in range(copies)]
 
     def filled(self, phrase: str, random: Random) -> str:
-        return SLOT.sub(lambda slot: self.values[slot[1]].draw(random), phrase)
+        return SLOT.sub(lambda slot: (self.values.get(slot[1]) or self.fields[slot[1]]).draw(random), phrase)
 
 
 @cache
@@ -180,7 +182,7 @@ def domain(name: str) -> Domain:
     phrases = [phrase for one in intents.values() for phrase in one.phrases]
     phrases += [phrase for group in talk.values() for phrase in group]
     return Domain(data["name"], data["role"], values, talk, intents, data["say"], Phrases(tuple(phrases)),
-                  facts, tools)
+                  facts, tools, {name: parsed_values(given) for name, given in data.get("fields", {}).items()})
 
 
 def shipped() -> tuple[str, ...]:

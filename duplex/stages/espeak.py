@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 
 SYNCHRONOUS: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: sound arrives during espeak_Synth, in this thread
-RATE, PITCH = 1, 3  # espeak_PARAMETER
+RATE, PITCH, RANGE = 1, 3, 4  # espeak_PARAMETER
+USUAL_RANGE: Final = 50  # espeak's own, left as its voices have it
 LIST_END, WORD, CLAUSE_END = 0, 1, 5  # espeak_EVENT_TYPE
 UTF8, POS_CHARACTER = 1, 1
 LOCK: Final = threading.Lock()
@@ -56,7 +57,8 @@ def check_voice(voice: str) -> None:
                              " en-029, each with a variant if you like: en-us+klatt4")
 
 
-def rendered(text: str, voice: str, rate: int, pitch: int) -> tuple[np.ndarray, int, list[tuple[int, int]], list[int]]:
+def rendered(text: str, voice: str, rate: int, pitch: int,
+             pitch_range: int = USUAL_RANGE) -> tuple[np.ndarray, int, list[tuple[int, int]], list[int]]:
     """One utterance, the same however often and after whatever it is said. Seeds C's `rand` on the way.
 
     Returns:
@@ -66,6 +68,8 @@ def rendered(text: str, voice: str, rate: int, pitch: int) -> tuple[np.ndarray, 
         library.espeak_SetVoiceByName(voice.encode())
         library.espeak_SetParameter(RATE, rate, 0)
         library.espeak_SetParameter(PITCH, pitch, 0)
+        if pitch_range != USUAL_RANGE:
+            library.espeak_SetParameter(RANGE, pitch_range, 0)
         chunks, starts, ends = _spoken(library, text)
     samples = np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
     return samples, sample_rate, starts, [*ends, len(samples)]

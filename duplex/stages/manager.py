@@ -164,6 +164,8 @@ class Manager:
         task = meaning.intent or state.intent or self.task_of(slot for slot, _ in meaning.slots)
         if not task:
             return self.lost(state, sentences(self.domain.say["lost"]))
+        if state.asked and {*state.asked} <= {slot for slot, _ in meaning.slots}:
+            task = state.intent  # what was asked for is answered, however it is put
         if task not in (state.intent, state.goal):
             state = replace(state, intent=task, slots=(), asked=(), goal="")
         return self.advance(state, meaning)

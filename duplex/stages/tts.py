@@ -62,6 +62,7 @@ class Espeak:
         pitch: 0 to 99, about an octave per 50.
         tract: length of the vocal tract relative to espeak's: formants are divided by it, rate and pitch are kept.
         level: dB full scale while speaking.
+        pitch_range: 0 is monotonous, 50 what the voice has, 99 the widest.
 
     Raises:
         ImportError: espeakng-loader is missing.
@@ -69,7 +70,7 @@ class Espeak:
     """
 
     def __init__(self, voice: str = "en-us", rate: float = 170, pitch: float = 50, tract: float = 1.0,
-                 level: float = -23.0) -> None:
+                 level: float = -23.0, pitch_range: int = espeak.USUAL_RANGE) -> None:
         espeak.check_voice(voice)
         self.voice, self.tract, self.level = voice, tract, level
         # read as if sampled at rate / tract: that slows the sound and lowers it, so it is made faster and higher
@@ -78,7 +79,12 @@ class Espeak:
         if not 80 <= self.spoken_rate <= 450 or not 0 <= self.spoken_pitch <= 99:
             raise ValueError(f"espeak speaks 80 to 450 words per minute at pitch 0 to 99; rate {rate} and pitch {pitch}"
                              f" with tract {tract} need {self.spoken_rate} and {self.spoken_pitch}")
+        if not 0 <= pitch_range <= 99:
+            raise ValueError(f"espeak's pitch range is 0 to 99, not {pitch_range}")
+        self.pitch_range = pitch_range
         self.name = f"espeak {espeak.version()} {voice} rate {rate:g} pitch {pitch:g} tract {tract:g} level {level:g}"
+        if pitch_range != espeak.USUAL_RANGE:
+            self.name += f" range {pitch_range}"
 
     def synthesise(self, text: str) -> Speech:
         """`text` spoken. A word without a mark of its own ("the" in "of the") shares its neighbour's time by letters.
@@ -87,7 +93,7 @@ class Espeak:
             ValueError: `text` has no word in it.
         """
         _check(text)
-        samples, rate, starts, ends = espeak.rendered(text, self.voice, self.spoken_rate, self.spoken_pitch)
+        samples, rate, starts, ends = espeak.rendered(text, self.voice, self.spoken_rate, self.spoken_pitch, self.pitch_range)
         sound = soxr.resample(samples.astype(np.float32) / FULL_SCALE, rate / self.tract, SAMPLE_RATE)
         marks = _marks(text, {at: sample / rate * self.tract for at, sample in starts},
                        [sample / rate * self.tract for sample in ends])

@@ -21,13 +21,38 @@ rates in percent, `python scripts/hear_voices.py`, optician, 40 sentences (294 w
 
 Any two differ by at least 2 dB in their mean spectrum or by 2.5 semitones. At 140 words per minute the Klatt voices
 are heard with 5 to 10 % errors; tracts below 1 (8 to 20 %), British voices (13 to 45 %), klatt and klatt2 were dropped.
+
+What moods do to a voice, calm, hesitant and upset, at the normal rate (`--moods calm hesitant upset`): 214, 192 and 246
+words per minute as spoken in those sentences, within 5 for every voice; -23, -27 and -20 dB of full scale, to 0.1 dB; no
+peak above 0.92. Flite's voices have not been measured with moods.
+
+          mean f0, Hz       its spread, st     word errors, %    digit strings, %
+    carl    82   74  107     2.0  1.4  2.9     1.4  2.1  1.0      95   85   95
+    dan    117  107  156     1.4  1.1  2.0     3.4  4.1  2.4      95   95  100
+    eve    154  142  173     1.1  0.9  1.7     1.0  2.1  1.0     100   95  100
+    fay    136  125  165     1.2  0.9  1.8     3.4  3.1  1.7      95   90   95
+    gus     84   76  111     2.0  1.5  2.8     1.4  2.8  3.1      95   90   90
+    hal    109  101  145     1.4  1.1  2.0     1.7  3.8  2.8      85   70   90
+    ivy    152  140  165     1.0  0.8  1.7     2.4  2.8  3.1      90   85   95
+    jo     130  120  173     1.3  1.0  1.7     3.4  2.8  2.8      95   95   85
+    ken    102   93  135     1.6  1.3  2.3     2.4  4.5  2.8      65   60  100
+
+Mean: 2.3, 3.1 and 2.3 % of the words wrong; 91, 85 and 94 % of the strings heard. eve and ivy, near espeak's highest
+pitch already, rise by 2.0 and 1.4 semitones when upset, the others by 3 to 5.
+
+A hesitant voice that says "um", pauses 0.7 s and gives five digits is heard in full in 30 of 36 calls, in 33 without; "um"
+comes out as "um", "i'm" or nothing. "um" or "uh" and the same pause in the middle of a sentence is never written down (0
+of 108); it costs no words on optician (1 to 2 % wrong with and without), and on orders 18 to 21 % against 7 % for the
+pause alone.
 """
 
 from collections.abc import Mapping
+from math import floor, log2
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from duplex.stages.tts import TTS, Cached, Espeak, Flite
+from duplex.stages.espeak import USUAL_RANGE
+from duplex.stages.tts import PITCH_DOUBLES, TTS, Cached, Espeak, Flite
 
 RATES: Final[Mapping[str, int]] = MappingProxyType({"slow": 150, "normal": 165, "fast": 195})  # words per minute
 
@@ -65,24 +90,54 @@ VOICES: Final[Mapping[str, Voice]] = MappingProxyType({
 })
 
 
+class Mood(NamedTuple):
+    """How a mood changes a voice.
+
+    Attributes:
+        pace: factor on its words per minute.
+        decibels: added to its level.
+        pitch: added to espeak's, which ends at 99; 50 are an octave.
+        pitch_range: espeak's, 0 (monotonous) to 99.
+    """
+
+    pace: float = 1.0
+    decibels: float = 0.0
+    pitch: float = 0.0
+    pitch_range: int = USUAL_RANGE
+
+
+# Pauses and "um" are words of the scenario: silence between all words costs 10 to 25 of 100 strings of digits.
+MOODS: Final[Mapping[str, Mood]] = MappingProxyType({
+    "calm": Mood(),
+    "hesitant": Mood(pace=0.9, decibels=-4.0, pitch=-5, pitch_range=35),
+    "upset": Mood(pace=1.15, decibels=3.0, pitch=20, pitch_range=90),
+})
+
+
 def voice(name: str, rate: str | float = "normal", level: float = -23.0, mood: str = "calm") -> TTS:
     """The synthesiser of a caller, its speech kept on disk.
 
     Args:
         name: one of `VOICES`.
-        rate: slow, normal, fast, or words per minute.
-        level: dB full scale while speaking.
+        rate: slow, normal, fast, or words per minute, when calm.
+        level: dB full scale while speaking, when calm.
+        mood: one of `MOODS`; of flite's voices it changes pace and level alone.
 
     Raises:
-        ValueError: no such voice or rate.
+        ValueError: no such voice, rate or mood.
         ImportError, FileNotFoundError: espeakng-loader or flite is missing.
     """
     if name not in VOICES:
         raise ValueError(f"no voice {name!r}: there are {', '.join(VOICES)}")
     if isinstance(rate, str) and rate not in RATES:
         raise ValueError(f"no rate {rate!r}: {', '.join(RATES)}, or words per minute as a number")
-    words_per_minute = RATES[rate] if isinstance(rate, str) else rate
-    chosen = VOICES[name]
+    if mood not in MOODS:
+        raise ValueError(f"no mood {mood!r}: there are {', '.join(MOODS)}")
+    chosen, felt = VOICES[name], MOODS[mood]
+    words_per_minute = (RATES[rate] if isinstance(rate, str) else rate) * felt.pace
+    level += felt.decibels
     if chosen.debian:
         return Cached(Flite(chosen.variant, words_per_minute, level))
-    return Cached(Espeak(chosen.variant, words_per_minute, chosen.pitch, chosen.tract, level))
+    highest = floor(99 - PITCH_DOUBLES * log2(chosen.tract))
+    pitch = min(chosen.pitch + felt.pitch, highest)
+    return Cached(Espeak(chosen.variant, words_per_minute, pitch, chosen.tract, level, felt.pitch_range))

@@ -131,7 +131,11 @@ def suite(files: list[str]) -> tuple[Scenario, ...]:
     for one in scenarios:
         if one.about.base and one.about.base not in names:
             raise ValueError(f"scenario {one.name!r}: there is no scenario {one.about.base!r} in the suite to be its base")
-    return tuple(scenarios)
+    return tuple(replace(one, about=replace(one.about, counterparts=counterparts(one, scenarios))) for one in scenarios)
+
+
+def counterparts(base: Scenario, scenarios: list[Scenario]) -> tuple[str, ...]:
+    return tuple(sorted({one.about.disturbed for one in scenarios if one.about.base == base.name and one.about.disturbed}))
 
 
 def read(file: str) -> tuple[Scenario, ...]:

@@ -81,6 +81,7 @@ class About:
         mood: how the caller sounds: calm, hesitant, upset.
         noise: on the line, signal to noise in dB; None for a quiet one.
         goal: what a caller who thinks is told; "" where the lines say it all.
+        counterparts: of an undisturbed one, by what its disturbed counterparts in the suite differ from it.
     """
 
     difficulty: str = ""
@@ -89,12 +90,13 @@ class About:
     mood: str = "calm"
     noise: float | None = None
     goal: str = ""
+    counterparts: tuple[str, ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
         """As a recording keeps it."""
         return {"difficulty": self.difficulty, "base": self.base, "disturbed": self.disturbed, "mood": self.mood,
-                "line": {} if self.noise is None else {"noise": self.noise}}
+                "counterparts": list(self.counterparts), "line": {} if self.noise is None else {"noise": self.noise}}
 
 
 def task(given: dict[str, Any], where: str) -> Task:

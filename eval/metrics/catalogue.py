@@ -1,7 +1,7 @@
 """Every metric by name: its unit, its direction, how it is summarised, and what it is in a line.
 
 Definitions stand in the docstrings of the functions that measure. To add a metric, write one and list it in MEASURES
-and METRICS.
+and METRICS. Those of tasks stand in `eval.tasks.catalogue`.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,12 +30,15 @@ from eval.metrics.occasions import Observation
 from eval.metrics.pause import pause_false_start
 from eval.metrics.stages import in_vain, latency_parts
 from eval.metrics.switch import answer_delay, early_rate, response_rate, switch_latency, zones
-from eval.metrics.task import conversation_failed, task_success
+from eval.metrics.task import conversation_failed
 from eval.metrics.trust import METRICS as TRUST
 from eval.metrics.turn_taking import floor_transfer_below_zero, floor_transfers, lengths, per_minute, talk_share
+from eval.tasks import catalogue as tasks
+from eval.tasks.call import call_of
+from eval.tasks.cost import METRICS as COSTS
 from eval.timeline import Timeline, timeline
 
-METRIC_VERSION: Final = 2  # counts changes of meaning; results of different versions are not compared
+METRIC_VERSION: Final = 3  # counts changes of meaning; results of different versions are not compared
 
 ASIDES: Final = {  # kind: in the plural, what the caller does
     "backchannel": ("backchannels", "says uh-huh"),
@@ -170,8 +173,6 @@ TURN_TAKING: Final = (
 )
 
 OUTCOMES: Final = (
-    Metric("task_success", "Tasks achieved", "share", "higher", "rate",
-           "the agent said all it had to say and nothing it must not", headline=True, tested=True),
     Metric("part_endpointing", "Of the latency: endpointing", "s", "lower", "mean",
            "from the true end of the turn until the agent calls it over"),
     Metric("part_stt_final", "Of the latency: recognition", "s", "lower", "mean",
@@ -206,7 +207,8 @@ GROUPS: Final[Mapping[str, tuple[Metric, ...]]] = {  # of ours, as a reader look
     "What claims nothing": ASIDE_METRICS,
     "Listening": MANNERS,
     "Turn-taking beside people": TURN_TAKING,
-    "Time and cost": OUTCOMES,
+    **tasks.GROUPS,
+    "Time and cost": (*COSTS, *OUTCOMES),
     "What could be measured": (*TRUST, *ELIGIBLE),
 }
 
@@ -243,7 +245,9 @@ def observations(recording: Recording, without: Mapping[float, Recording] | None
     Args:
         without: see `eval.timeline.timeline`.
     """
-    heard, failed = timeline(recording, without), recording.failure is not None
+    heard = timeline(recording, without)
+    call = call_of(recording, heard)
     found = [observation for measure in MEASURES for observation in measure(heard)]
+    found += [observation for measure in tasks.MEASURES for observation in measure(call)]
     found += full_duplex_bench.with_facts(heard, recording.facts)
-    return found + task_success(heard, recording.facts, failed) + conversation_failed(failed) + steps(recording)
+    return found + conversation_failed(call.failed) + steps(recording)

@@ -20,6 +20,7 @@ from eval.activity import activity, units
 from eval.counterfactual import FOLDER, load_otherwise
 from eval.metrics.catalogue import GROUPS
 from eval.metrics.switch import MACHINE_SECONDS
+from eval.report.lost import notes, task_of
 from eval.timeline import timeline
 
 PEAKS_PER_SECOND: Final = 100
@@ -70,6 +71,7 @@ def index_entry(conversation: Conversation) -> Plain:
         "system": facts.get("system", ""), "clock": facts.get("clock", ""), "seed": facts.get("seed", 0),
         "seconds": round(recording.seconds, 2),
         "outcomes": outcomes(conversation),
+        "task": task_of(recording, timeline(recording)),
         "bars": [[round(100 * edge) for segment in activity(channel) for edge in segment] for channel in recording.audio],
         "text": " ".join(word.text for party in recording.words for word in party),
     })
@@ -90,7 +92,7 @@ def details(conversation: Conversation) -> Plain:
         "brackets": brackets(conversation.observed),
         "observed": [[row["metric"], row["value"], row["start"], bool(row["censored"])] for row in conversation.observed],
         "without": [without(conversation.identity, onset, other) for onset, other in sorted(conversation.without.items())],
-        "expect": recording.facts.get("expect") or {},
+        "expect": recording.facts.get("expect") or {}, "notes": notes(recording, heard),
         "voice": recording.facts.get("voice", ""),
         "endedBy": recording.ended_by, "failure": recording.failure,
     })

@@ -18,12 +18,15 @@ from duplex.recording import load
 from eval.metrics import human
 from eval.metrics.catalogue import METRICS, metric
 from eval.observations import read_observations
+from eval.readiness import Readiness
 from eval.report.conversation import Conversation, details, folders, index_entry, is_told, otherwise, plain
 from eval.report.definitions import definitions, page_names
 from eval.report.doubts import Doubts, doubts
 from eval.report.groups import groups, headline
+from eval.report.lost import lost
 from eval.report.numbers import bare, joined, p_words, shown, signed, uncapitalised, unit_words
 from eval.report.pictures import drifts, identity, latencies, likenesses, stacks, wraps
+from eval.report.readiness import write_readiness
 from eval.report.table import TESTED, Row, rows, verdict
 from eval.statistics import human_distance
 
@@ -36,7 +39,8 @@ TOLD_ELSEWHERE: Final = ("name", "agent", "baseline", "clocks", "command", "conf
 
 
 def write_report(run_folder: Path) -> Path:
-    """Writes `report.html` beside the conversations of a run, and `report_data/` when there are many.
+    """Writes `report.html` beside the conversations of a run, `report_data/` when there are many, and `readiness.html` of calls
+    to customer service.
 
     Args:
         run_folder: holds manifest.json, table.csv, observations.parquet and conversations/<clock>/<system>/<name>/.
@@ -61,9 +65,10 @@ def write_report(run_folder: Path) -> Path:
         "titles": {row.metric: [row.title, row.unit] for row in table},
         "pages": page_names(),
     }
+    ready = write_readiness(run_folder, manifest, clock_words(manifest["clocks"][0], manifest)["inline"])
     page = run_folder / "report.html"
     found = doubts(run_folder, manifest, observations, unreadable)
-    page.write_text(rendered(manifest, table, observations, data, found), encoding="utf-8")
+    page.write_text(rendered(manifest, table, observations, data, found, ready), encoding="utf-8")
     return page
 
 
@@ -101,7 +106,7 @@ def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[
 
 
 def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame, data: Mapping[str, Any],
-             found: Doubts) -> str:
+             found: Doubts, ready: Readiness | None = None) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGE_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
@@ -112,8 +117,9 @@ def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd
     return environment.get_template("template.html").render(
         manifest={"started": "", "commit": "", "command": "", "config": {}, **manifest},
         suite=in_words(manifest.get("suite") or ""), agent=data["agent"], baseline=data["baseline"],
-        clocks=[on_clock(clock, manifest, table, observations) for clock in manifest["clocks"]], doubts=found,
-        num_conversations=len(data["conversations"]), num_metrics=len(METRICS),
+        clocks=[{**on_clock(clock, manifest, table, observations), "lost": lost(clock, manifest, data["conversations"])}
+                for clock in manifest["clocks"]], doubts=found,
+        verdicts=ready.verdicts if ready else (), num_conversations=len(data["conversations"]), num_metrics=len(METRICS),
         human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
         explanations={metric.name: metric.explanation for metric in METRICS}, pages=data["pages"],
         tested=[metric(name).title for name in TESTED], definitions=definitions(), longest=longest, wraps=wraps(manifest),

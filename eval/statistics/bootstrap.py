@@ -11,12 +11,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from eval.metrics.metric import Statistic
+from eval.statistics.branches import Branches
 from eval.statistics.human_distance import distances
 from eval.statistics.survival import BLOCK_NUMBERS, survival_quantiles
 
 RESAMPLES: Final = 2_000
 MOST_KEPT: Final = 16_384  # conversations; draws of more, 32 MB, are made again whenever they are needed
 QUANTILES: Final = {"median": 0.5, "p95": 0.95}
+PASSES: Final = ("pass_hat_2", "pass_hat_3", "pass_at_2", "pass_at_3")
 
 
 class Sample(NamedTuple):
@@ -27,7 +29,10 @@ class Sample(NamedTuple):
         censored: (num_occasions,) bool; the true value is larger.
         conversations: (num_occasions,) the conversation each belongs to, names or numbers.
         starts: (num_occasions,) when each was, seconds into its conversation; for a drift.
-        per: (num_occasions,) what each value is counted over; for a ratio and for the drift of one. None for 1.
+        per: (num_occasions,) what each value is counted over; for a ratio and for the drift of one; of a contrast the sign
+            says on which side it stands. None for 1.
+        groups: (num_occasions,) what each belongs to beside its conversation, names or numbers; for the statistics that say
+            so (`eval.metrics.metric.GROUPED`).
     """
 
     values: np.ndarray
@@ -35,6 +40,7 @@ class Sample(NamedTuple):
     conversations: np.ndarray
     starts: np.ndarray | None = None
     per: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 def statistics(sample: Sample, members: np.ndarray, weights: np.ndarray, statistic: Statistic) -> np.ndarray:
@@ -52,8 +58,28 @@ def statistics(sample: Sample, members: np.ndarray, weights: np.ndarray, statist
     if statistic == "human_distance":
         return in_blocks(weights, len(sample.values) + 2 * weights.shape[1],
                          lambda block: distances(sample.values, block[:, members]))
+    if statistic == "top_five":
+        assert sample.groups is not None
+        counted = Branches(sample.values, sample.groups)
+        return in_blocks(weights, len(sample.values), lambda block: counted.shares(block[:, members]))
+    if statistic == "contrast":
+        arms = [sums(only(sample, side), members[side], weights.shape[1], "mean") for side in sides(sample)]
+        return in_blocks(weights, weights.shape[1],
+                         lambda block: np.round(quotients(block, *arms[0]) - quotients(block, *arms[1]), 12))
+    assert statistic not in PASSES, "a rate of tasks by now: eval.statistics.repeats"
     numerators, denominators = sums(sample, members, weights.shape[1], statistic)
     return in_blocks(weights, weights.shape[1], lambda block: quotients(block, numerators, denominators))
+
+
+def sides(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Which occasions stand on either side of a contrast."""
+    assert sample.per is not None
+    return sample.per > 0.0, sample.per < 0.0
+
+
+def only(sample: Sample, kept: np.ndarray) -> Sample:
+    starts, per, groups = (None if column is None else column[kept] for column in (sample.starts, sample.per, sample.groups))
+    return Sample(sample.values[kept], sample.censored[kept], sample.conversations[kept], starts, per, groups)
 
 
 def sums(sample: Sample, members: np.ndarray, num_conversations: int, statistic: Statistic) -> np.ndarray:
@@ -83,8 +109,8 @@ def means(values: np.ndarray, members: np.ndarray, num_conversations: int) -> np
 
 def quotients(weights: np.ndarray, numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
     above, below = (weights.astype(np.float64) @ np.stack([numerators, denominators], axis=1)).T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.where(below > 1e-12, above / below, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):  # something for nothing, a price without a success, is without bound
+        found = np.where(below > 1e-12, above / below, np.where(above > 1e-12, np.inf, np.nan))
     return np.round(found, 12)  # what a sum in another order would change is no width
 
 

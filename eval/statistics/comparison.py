@@ -11,7 +11,7 @@ import numpy as np
 
 from eval.metrics.metric import Statistic
 from eval.statistics.bootstrap import QUANTILES, Sample, statistics
-from eval.statistics.estimates import shared_conversations, usable, within
+from eval.statistics.reading import read_both
 from eval.statistics.survival import BLOCK_NUMBERS
 
 SWAPS: Final = 1_999  # with the one that was observed, 2,000
@@ -31,8 +31,7 @@ def p_value(first: Sample, second: Sample, statistic: Statistic,
     Args:
         conversations: what both recorded, occasions or not; None for those with occasions of both.
     """
-    common = shared_conversations(first, second, conversations)
-    first, second = (within(usable(sample, statistic), common) for sample in (first, second))
+    (first, second), common, statistic = read_both(first, second, statistic, conversations)
     if not len(first.values) or not len(second.values):
         return None
     pooled = both(first, second)
@@ -53,10 +52,11 @@ def p_value(first: Sample, second: Sample, statistic: Statistic,
 
 
 def both(first: Sample, second: Sample) -> Sample:
-    starts, per = (None if ours is None or theirs is None else np.concatenate([ours, theirs])
-                   for ours, theirs in ((first.starts, second.starts), (first.per, second.per)))
+    starts, per, groups = (
+        None if ours is None or theirs is None else np.concatenate([ours, theirs])
+        for ours, theirs in ((first.starts, second.starts), (first.per, second.per), (first.groups, second.groups)))
     return Sample(np.concatenate([first.values, second.values]), np.concatenate([first.censored, second.censored]),
-                  np.concatenate([first.conversations, second.conversations]), starts, per)
+                  np.concatenate([first.conversations, second.conversations]), starts, per, groups)
 
 
 def gehan_scores(values: np.ndarray, censored: np.ndarray) -> np.ndarray:

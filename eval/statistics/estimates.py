@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.metric import Statistic
-from eval.statistics.bootstrap import QUANTILES, Sample, resamples, statistics, sums
+from eval.statistics.bootstrap import QUANTILES, Sample, only, resamples, sides, statistics, sums
+from eval.statistics.branches import Branches
 from eval.statistics.human_distance import excess
 from eval.statistics.proportions import (
     NORMAL,
@@ -23,6 +24,7 @@ from eval.statistics.proportions import (
     rate_interval,
     student,
 )
+from eval.statistics.reading import read, read_both
 
 Interval = tuple[float | None, float | None]
 
@@ -54,11 +56,13 @@ def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
     it counts chances taken. A drift is in
     units per minute: least squares of the value on its start, with a level for each conversation, so that only what changes
     within conversations counts; censored occasions are left out, and without two in one conversation there is none. A
-    human distance is the excess of Wasserstein-1 over chance, see `eval.statistics.human_distance`.
+    human distance is the excess of Wasserstein-1 over chance, see `eval.statistics.human_distance`. pass^k and pass@k are
+    rates over tasks, and n counts tasks. A contrast is the difference between its sides over the groups that have both; n
+    counts the occasions of both, and groups stand for conversations. The share of the five commonest values is what it is.
     """
-    if statistic == "ratio" and counts_chances(sample):
-        sample, statistic = chances(sample), "rate"
-    sample = usable(sample, statistic)
+    sample, statistic = read(sample, statistic)
+    if statistic == "contrast":
+        return contrast(sample, seed)
     names, members = np.unique(sample.conversations, return_inverse=True)
     if not len(names):
         return Estimate(None, None, None, 0, 0)
@@ -67,6 +71,8 @@ def estimate(sample: Sample, statistic: Statistic, seed: int = 0) -> Estimate:
     if len(names) > 1 and not counts_nothing(sample, statistic):
         if statistic == "rate":
             low, high = rate_interval(*sums(sample, members, len(names), statistic))
+        elif statistic == "top_five":
+            low, high = branches(sample, members)
         else:
             drawn = np.concatenate([statistics(sample, members, weights, statistic)
                                     for weights in resamples(len(names), seed)])
@@ -86,10 +92,7 @@ def paired_difference(first: Sample, second: Sample, statistic: Statistic,
     Args:
         conversations: what both recorded, occasions or not; None for those with occasions of both.
     """
-    common = shared_conversations(first, second, conversations)
-    if statistic == "ratio" and counts_chances(first) and counts_chances(second):
-        first, second, statistic = chances(first), chances(second), "rate"
-    samples = [within(usable(sample, statistic), common) for sample in (first, second)]
+    samples, common, statistic = read_both(first, second, statistic, conversations)
     num_occasions = len(samples[0].values)
     if not all(len(sample.values) for sample in samples):
         return Estimate(None, None, None, num_occasions, len(common))
@@ -101,51 +104,27 @@ def paired_difference(first: Sample, second: Sample, statistic: Statistic,
         if statistic == "rate":
             low, high = rate_difference(*(sums(sample, own, len(common), statistic)
                                           for sample, own in zip(samples, members, strict=True)))
+        elif statistic == "top_five":
+            ends = [branches(sample, own) for sample, own in zip(samples, members, strict=True)]
+            low, high = difference_interval((ours, theirs), (ends[0], ends[1]), 0.0)
         else:
             lows, highs = zip(*differences(samples, members, statistic, len(common), seed), strict=True)
             low, high = interval(*centred(value, np.concatenate(lows), np.concatenate(highs), statistic), len(common))
     return Estimate(finite(value), low, high, num_occasions, len(common))
 
 
-def shared_conversations(first: Sample, second: Sample,
-                         conversations: Sequence[str] | Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-    return np.intersect1d(first.conversations, second.conversations) if conversations is None else np.unique(
-        np.asarray(conversations))
+def branches(sample: Sample, members: np.ndarray) -> tuple[float, float]:
+    assert sample.groups is not None
+    names, who = np.unique(members, return_inverse=True)
+    return Branches(sample.values, sample.groups).interval(who, len(names)) if len(names) > 1 else (0.0, 1.0)
 
 
-def usable(sample: Sample, statistic: Statistic) -> Sample:
-    """The occasions that a statistic is about: a drift has no use for censored values, nor for a share of nothing, nor for
-    a conversation that has all its occasions at one time."""
-    if statistic != "drift":
-        return sample
-    assert sample.starts is not None
-    per = np.ones(len(sample.values)) if sample.per is None else sample.per
-    kept = ~sample.censored.astype(bool) & (per > 0.0)
-    names, members = np.unique(sample.conversations, return_inverse=True)
-    first, last = np.full(len(names), math.inf), np.full(len(names), -math.inf)
-    np.minimum.at(first, members[kept], sample.starts[kept])
-    np.maximum.at(last, members[kept], sample.starts[kept])
-    return only(sample, kept & (first < last)[members])
-
-
-def counts_chances(sample: Sample) -> bool:
-    """Whether a ratio is a rate: each occasion was a chance or none, and was taken or not."""
-    return sample.per is not None and len(sample.values) > 0 and bool(
-        np.isin(sample.per, (0.0, 1.0)).all() and (sample.values >= 0.0).all() and (sample.values <= sample.per).all())
-
-
-def chances(sample: Sample) -> Sample:
-    assert sample.per is not None
-    return only(sample, sample.per > 0.0)
-
-
-def within(sample: Sample, conversations: np.ndarray) -> Sample:
-    return only(sample, np.isin(sample.conversations, conversations))
-
-
-def only(sample: Sample, kept: np.ndarray) -> Sample:
-    starts, per = (None if column is None else column[kept] for column in (sample.starts, sample.per))
-    return Sample(sample.values[kept], sample.censored[kept], sample.conversations[kept], starts, per)
+def contrast(sample: Sample, seed: int) -> Estimate:
+    """Its sides are compared like two systems on the same conversations."""
+    above, below = (only(sample, side) for side in sides(sample))
+    is_rate = bool(np.isin(sample.values, (0.0, 1.0)).all())
+    found = paired_difference(above, below, "rate" if is_rate else "mean", seed=seed)
+    return found._replace(n=len(sample.values))
 
 
 def once(samples: Sequence[Sample], members: Sequence[np.ndarray], num_conversations: int,

@@ -50,7 +50,8 @@ def wilson(rate: float, num_trials: float) -> tuple[float, float]:
 def effective_size(happened: np.ndarray, occasions: np.ndarray) -> float:
     """How many independent occasions would tell as much as these, which are alike within conversations.
 
-    p (1 - p) over the variance of p between conversations, at most the number of occasions (Dean & Pagano, 2015), times
+    p (1 - p) over the variance of p between conversations, at most the number of occasions (Dean & Pagano, 2015) where each
+    happened or did not, and not a part of it, times
     (1.96 / t)^2, t of one degree of freedom fewer than conversations, as that variance is itself estimated (Korn &
     Graubard, 1998). A rate that never varied shows no variance: it is worth one trial a conversation.
     """
@@ -58,8 +59,8 @@ def effective_size(happened: np.ndarray, occasions: np.ndarray) -> float:
     if rate in (0.0, 1.0):
         return float(num_conversations)
     variance = covariance(happened, occasions, happened, occasions)
-    num_occasions = float(occasions.sum())
-    worth = min(num_occasions, rate * (1.0 - rate) / variance) if variance > 0.0 else num_occasions
+    most = float(occasions.sum()) if (happened == np.round(happened)).all() else math.inf
+    worth = min(most, rate * (1.0 - rate) / variance) if variance > 0.0 else float(occasions.sum())
     return float(worth * (Z / student(num_conversations - 1)) ** 2)
 
 

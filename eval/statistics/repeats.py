@@ -1,13 +1,17 @@
 """How often a task succeeds when it is tried again and again: pass@k and pass^k.
 
 Both are estimated without bias from n tries of a task of which c succeeded, by counting the ways to choose k of them.
+How sure one can be is a matter of tasks: see `eval.statistics.estimates`.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Mapping
 from math import comb
+from typing import Final
 
 import numpy as np
+
+from eval.metrics.metric import Statistic
+from eval.statistics.bootstrap import PASSES, Sample
 
 
 def pass_at_k(num_tries: int, num_successes: int, k: int) -> float:
@@ -37,21 +41,22 @@ def check(num_tries: int, num_successes: int, k: int) -> None:
         raise ValueError(f"{num_successes} successes in {num_tries} tries: give from 0 to {num_tries}")
 
 
-def mean_over_tasks(tasks: Sequence[Hashable], succeeded: Sequence[bool] | np.ndarray, k: int) -> tuple[float, float]:
-    """pass@k and pass^k, each the mean over tasks; not a number without a task.
+CHANCES: Final[Mapping[str, tuple[Callable[[int, int, int], float], int]]] = {
+    name: (pass_hat_k if "hat" in name else pass_at_k, int(name.rpartition("_")[2])) for name in PASSES}
 
-    Args:
-        tasks: the task of each try; seeds of one scenario are tries of one task.
-        succeeded: whether each try succeeded.
 
-    Raises:
-        ValueError: when a task was tried fewer than k times.
+def tasks(sample: Sample, statistic: Statistic) -> Sample:
+    """The chance of each task, as one occasion of a conversation called like the task: its mean is pass^k or pass@k.
+
+    A task is a group of the sample, a try one of its occasions; one with fewer than k tries is left out. Tasks are what is
+    drawn for an interval, and not conversations: a try drawn twice is no second try, and would make k successes of one.
     """
-    tries: dict[Hashable, list[bool]] = defaultdict(list)
-    for task, success in zip(tasks, succeeded, strict=True):
-        tries[task].append(bool(success))
-    if not tries:
-        return float("nan"), float("nan")
-    found = [(pass_at_k(len(own), sum(own), k), pass_hat_k(len(own), sum(own), k)) for own in tries.values()]
-    at_k, hat_k = np.mean(found, axis=0)
-    return float(at_k), float(hat_k)
+    assert sample.groups is not None
+    chance, k = CHANCES[statistic]
+    names, members = np.unique(sample.groups, return_inverse=True)
+    tries, successes = np.bincount(members, minlength=len(names)), np.bincount(members, sample.values > 0.5, len(names))
+    kept = tries >= k
+    counted, which = np.unique(np.stack([tries[kept], successes[kept].astype(int)], axis=1), axis=0, return_inverse=True)
+    chances = np.array([chance(int(n), int(c), k) for n, c in counted])
+    values = chances[which.ravel()] if len(chances) else np.empty(0)
+    return Sample(values, np.zeros(len(values), bool), names[kept])

@@ -11,7 +11,9 @@ from duplex.frame import SAMPLE_RATE
 from duplex.recording import AGENT, FULL_SCALE, PARTIES, USER, Recording, moment
 from eval.activity import CLIPPED, clipped_share, once, units
 from eval.metrics.occasions import Observation
-from eval.timeline import acts
+from eval.tasks.call import call_of
+from eval.tasks.state import drift
+from eval.timeline import acts, timeline
 from eval.trust.alignment import agent_misalignment, user_misalignment
 
 MOST_CLIPPED: Final = 0.01  # of all samples, at full scale
@@ -34,7 +36,8 @@ def check(recording: Recording) -> None:
     Raises:
         ValueError: saying what is wrong and what would be right: values that are no numbers, a channel that is empty though
             its log has speech, a constant offset, clipping, one channel on both sides, acts outside the recording, channels
-            swapped, shifted or stretched against their log. A channel with its polarity turned round is as good as any.
+            swapped, shifted or stretched against their log, tools that do something else today than they did in the call. A
+            channel with its polarity turned round is as good as any.
     """
     for party, channel in zip(PARTIES, recording.audio, strict=True):
         if not np.isfinite(channel).all():
@@ -53,7 +56,7 @@ def check(recording: Recording) -> None:
     user, agent = units(recording)
     if fault := user_misalignment(recording.events[USER], user, agent, recording.seconds):
         raise ValueError(fault)
-    if fault := agent_misalignment(recording.words[AGENT], agent):
+    if fault := agent_misalignment(recording.words[AGENT], agent) or drift(call_of(recording, timeline(recording))):
         raise ValueError(fault)
 
 

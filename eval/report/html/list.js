@@ -138,7 +138,8 @@ function measured(player) {
   return make("div", { class: "measured" },
     telling.map(([metric, value, start, censored]) => make("button", { type: "button", title: `at ${start?.toFixed(2)} s`, onclick: () => player.seek(Math.max(0, start - 1)) },
       make("span", { class: "soft" }, (report.titles[metric] || [metric.replaceAll("_", " ")])[0]), make("b", {}, censored ? `> ${amount(metric, value)}` : amount(metric, value)), metric === "switch_latency" ? parts(details, start) : null)),
-    said.map(([words, phrases]) => make("span", { class: "expected" }, make("span", { class: "soft" }, words), make("b", {}, phrases.join(", ")))));
+    said.map(([words, phrases]) => make("span", { class: "expected" }, make("span", { class: "soft" }, words), make("b", {}, phrases.map((one) => (Array.isArray(one) ? one[0] : one)).join(", ")))),
+    details.notes.map(([heading, words]) => make("p", { class: "told" }, make("span", { class: "soft" }, heading), " ", words)));
 }
 
 // What the latency of the answer due at `start` is made of; parts that add nothing are left out.
