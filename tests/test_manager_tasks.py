@@ -88,6 +88,11 @@ def test_what_is_required_comes_first_and_the_matter_goes_on(bank: Manager) -> N
     assert answer == "Thank you. You have ten dollars." and tools(done) == [("verify", ""), ("balance", "")]
 
 
+def test_who_is_verified_unasked_is_asked_what_for(bank: Manager) -> None:
+    assert said(bank, "my name is john smith", "one two")[0] == "Thank you. Yes?"
+    assert said(bank, "what is my balance", "john smith")[0] == "You have ten dollars."
+
+
 def test_it_is_required_once_in_a_call(bank: Manager) -> None:
     said(bank, "what is my balance", "my name is john smith one two")
     assert said(bank, "what is my balance")[0] == "Your name?"
@@ -116,6 +121,7 @@ def test_a_tool_can_send_the_call_to_a_person(bank: Manager) -> None:
     answer, done = said(bank, "what is my balance", "john smith nine nine", "nine eight")
     assert answer == "I will connect you."
     assert done[-1].kind == "handoff" and done[-1].detail["reason"] == "not verified"
+    assert done[-1].detail["wants"] == "balance"
 
 
 def test_a_refusal_that_asks_nothing_closes_the_matter(bank: Manager) -> None:

@@ -227,18 +227,19 @@ class Manager:
         used = Event("tool_call", detail={"tool": intent.tool, "refused": outcome.refused, **arguments})
         state = replace(state, records=outcome.records, tried=(*state.tried, intent.tool))
         if outcome.handoff:
-            return self.handed_off(state, outcome.handoff, intent.name).after(used)
+            return self.handed_off(state, outcome.handoff, state.goal or intent.name).after(used)
         if outcome.refused:
             return self.declined(state, intent, {**known, **outcome.facts}, outcome.refused).after(used)
         return self.closed(state, intent, {**known, **outcome.facts}).after(used)
 
     def closed(self, state: State, intent: Intent, known: Mapping[str, str]) -> Move:
         if intent.handoff:
-            return self.handed_off(state, intent.handoff, intent.name)
+            return self.handed_off(state, intent.handoff, state.goal or intent.name)
         said = sentences(self.filled(intent.answer, intent, known, state))
         state = replace(state, intent="", slots=(), asked=(), done=(*state.done, intent.name))
         if not state.goal:
-            return Move(said, state)
+            is_a_step = any(one.requires == intent.name for one in self.domain.intents.values())
+            return Move((*said, *(sentences(self.domain.say["offer"]) if is_a_step else ())), state)
         goal = self.domain.intents[state.goal]
         move = self.proceed(replace(state, intent=goal.name, goal=""), goal, known_of(goal, known))
         return move._replace(sentences=(*said, *move.sentences))
