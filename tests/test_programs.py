@@ -27,7 +27,7 @@ WRONG: Final = {
     "an unknown agent": (["agent=zip"], "no agent 'zip'; there are .*cascade.*incremental"),
     "a name where a part belongs": (["agent.tts=flite"], "agent.tts is a part with settings of its own, .*tts@agent.tts="),
     "a name where a system belongs": (["baseline=echo"], "'echo' stands where settings belong; .*agent@baseline="),
-    "an unknown suite": (["scenarios=zip"], "no scenarios 'zip'; there are backchannels, core"),
+    "an unknown suite": (["scenarios=zip"], "no scenarios 'zip'; there are .*backchannels, core"),
     "an unknown scenario file": (["scenarios.files=[zip]"], "no scenarios 'zip': there are accounts"),
     "an unknown scenario": (["scenarios.only=[zip]"], "no scenario 'zip'; nearest are "),
     "an unknown voice": (["user.voices=[bob]"], "no voice 'bob'; there are carl"),
