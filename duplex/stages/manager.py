@@ -6,7 +6,7 @@ never sees what a scenario expects.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -146,8 +146,6 @@ class Manager:
                  for count in range(1, len(choice)) if words[-count:] == choice[:count]]
         return rests if len(rests) == 1 else []
 
-    # Answering
-
     def answer(self, meaning: Meaning) -> Move:
         state = replace(self.state, told=tuple({**dict(self.state.told), **dict(meaning.slots)}.items()))
         if state.handed_off:
@@ -161,7 +159,7 @@ class Manager:
             return Move(sentences(self.domain.say.get(meaning.talk, self.domain.say["offer"])), state)
         if meaning.intent and not self.is_task(meaning.intent):
             return Move(sentences(self.domain.intents[meaning.intent].answer), replace(state, lost=0))
-        task = meaning.intent or state.intent or self.task_of(slot for slot, _ in meaning.slots)
+        task = meaning.intent or state.intent or self.task_of(dict(meaning.slots))
         if not task:
             return self.lost(state, sentences(self.domain.say["lost"]))
         if state.asked and {*state.asked} <= {slot for slot, _ in meaning.slots}:
@@ -191,8 +189,8 @@ class Manager:
 
     def wanted(self, state: State) -> set[str]:
         """The slots that are of use now: of what is talked about, of what it is for, and of what is required first."""
-        names = {state.intent, state.goal} | {self.domain.intents[state.intent].requires}
-        return {slot for name in names - {""} for slot in self.domain.intents[name].slots}
+        names = {state.intent, state.goal, self.domain.intents[state.intent].requires} - {""}
+        return {slot for name in names for slot in self.domain.intents[name].slots}
 
     def proceed(self, state: State, intent: Intent, known: Mapping[str, str]) -> Move:
         """The next step of a task, by what is known."""
@@ -239,9 +237,10 @@ class Manager:
         state = replace(state, intent="", slots=(), asked=(), done=(*state.done, intent.name))
         if not state.goal:
             is_a_step = any(one.requires == intent.name for one in self.domain.intents.values())
-            return Move((*said, *(sentences(self.domain.say["offer"]) if is_a_step else ())), state)
+            return Move((*said, *sentences(self.domain.say["offer"])) if is_a_step else said, state)
         goal = self.domain.intents[state.goal]
-        move = self.proceed(replace(state, intent=goal.name, goal=""), goal, known_of(goal, known))
+        kept = {slot: value for slot, value in known.items() if slot in goal.slots}
+        move = self.proceed(replace(state, intent=goal.name, goal=""), goal, kept)
         return move._replace(sentences=(*said, *move.sentences))
 
     def declined(self, state: State, intent: Intent, known: Mapping[str, str], why: str) -> Move:
@@ -291,14 +290,9 @@ class Manager:
         one = self.domain.intents[name]
         return bool(one.slots or one.confirm or one.tool or one.requires or one.handoff)
 
-    def task_of(self, slots: Iterable[str]) -> str:
+    def task_of(self, slots: Collection[str]) -> str:
         """The task that a bare value belongs to, or ""."""
-        given = set(slots)
-        return next((name for name, intent in self.domain.intents.items() if given & set(intent.slots)), "")
-
-
-def known_of(intent: Intent, known: Mapping[str, str]) -> dict[str, str]:
-    return {slot: value for slot, value in known.items() if slot in intent.slots}
+        return next((name for name, intent in self.domain.intents.items() if not set(slots).isdisjoint(intent.slots)), "")
 
 
 def sentences(text: str) -> tuple[str, ...]:
