@@ -41,8 +41,8 @@ class Job(ABC, Generic[T]):
         """When it began and when it was ready, on `Worker.now`'s clock. Only when done."""
 
     @abstractmethod
-    def then(self, stage: str, work: Callable[[T], U]) -> "Job[U]":
-        """Work that starts the moment this is ready, not at the next frame."""
+    def then(self, stage: str, work: Callable[[T], U], request: Callable[[T], str] = str) -> "Job[U]":
+        """Work that starts the moment this is ready, not at the next frame; `request` says what it is asked, as in `run`."""
 
 
 class Worker(Protocol):
@@ -140,8 +140,9 @@ class ChargedJob(Job[T]):
     def span(self) -> tuple[float, float]:
         return self.start, self.ready
 
-    def then(self, stage: str, work: Callable[[T], U]) -> Job[U]:
-        return self.worker.charge(stage, str(self.value), lambda: work(self.result), self.ready)
+    def then(self, stage: str, work: Callable[[T], U], request: Callable[[T], str] = str) -> Job[U]:
+        asked = request(self.result) if self.error is None else ""
+        return self.worker.charge(stage, asked, lambda: work(self.result), self.ready)
 
 
 class Threaded:
@@ -197,7 +198,7 @@ class ThreadedJob(Job[T]):
         _, started, ended = self.future.result()
         return started - self.worker.origin, ended - self.worker.origin
 
-    def then(self, stage: str, work: Callable[[T], U]) -> Job[U]:
+    def then(self, stage: str, work: Callable[[T], U], request: Callable[[T], str] = str) -> Job[U]:
         def wait_then_work() -> tuple[U, float, float]:  # the wait is the earlier stage's cost, not this one's
             value = self.result
             return timed(lambda: work(value))

@@ -9,17 +9,25 @@ it was misheard or came too late. Interruptions are said after the turn that the
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Final
 
-from duplex.frame import Event
-from duplex.stages.manager import Manager, State
-from duplex.stages.tools import Records
+from duplex.frame import Event, Word
+from duplex.stages.domain import domain
+from duplex.stages.manager import Manager
+from duplex.stages.role import MAX_TOKENS, estimated_tokens
 from duplex.stages.tts import plain_words
-from eval.callers.caller import MARK, PAUSE
-from eval.callers.scenario import CLAIM_FLOOR, Response, Scenario, drawn, suite
-from eval.callers.task import Fact
+from eval.callers.caller import in_words
+from eval.callers.scenario import CLAIM_FLOOR, Line, Response, Scenario, drawn, suite
+from eval.tasks.call import Call, Turn
+from eval.tasks.desk import desk
+from eval.tasks.handoff import handoff
+from eval.tasks.losses import unmet
+from eval.tasks.success import verdict
+from eval.timeline import Timeline
 
-MOST_ANSWERS = 12
+MOST_ANSWERS: Final = 12
+TURN_SECONDS: Final = 10.0  # as if every turn took that long
 
 
 @dataclass(frozen=True)
@@ -28,56 +36,56 @@ class Read:
 
     Attributes:
         turns: (who, what), "caller" or "agent".
-        events: of the agent.
-        records: in the end.
+        call: as metrics see it.
         unmet: lines whose expected phrases were not in the answer.
     """
 
     turns: tuple[tuple[str, str], ...]
-    events: tuple[Event, ...]
-    records: Records
+    call: Call
     unmet: tuple[str, ...]
 
     @property
-    def answers(self) -> list[str]:
-        return [said for who, said in self.turns if who == "agent"]
-
-    def says(self, fact: Fact) -> bool:
-        return any(f" {plain(wording)} " in f" {answer} " for wording in fact for answer in self.answers)
+    def events(self) -> tuple[Event, ...]:
+        return self.call.timeline.events
 
 
-def read(call: Scenario) -> Read:
+def read(scenario: Scenario) -> Read:
     """Plays a drawn scenario."""
     manager = Manager()
-    manager.reset(call.prompt, 0)
+    manager.reset(scenario.prompt, 0)
     turns: list[tuple[str, str]] = []
+    acts: list[Turn] = []
     events: list[Event] = []
-    unmet: list[str] = []
-    uses = {response: 0 for response in call.responses}
+    failed: list[str] = []
+    uses = {response: 0 for response in scenario.responses}
 
-    def say(text: str) -> str:
-        heard = plain(PAUSE.sub(" ", text.replace(MARK, " ")))
+    def say(text: str, by: Line | Response) -> str:
+        heard, now = plain(in_words(text)), TURN_SECONDS * len(turns)
         reply = manager.reply(heard)
         manager.commit(reply)
-        events.extend(reply.events)
-        answer = plain(" ".join(reply.sentences))
-        turns.extend((("caller", heard), ("agent", answer)))
-        return answer
+        acts.append(Turn(by.act, now, now + TURN_SECONDS / 2.0, heard, by.branch, by.trigger))
+        events.extend(replace(event, start=now + TURN_SECONDS, end=now + TURN_SECONDS) for event in reply.events)
+        events.append(Event("answer", now + TURN_SECONDS, now + TURN_SECONDS, {"heard": heard}))
+        turns.extend((("caller", heard), ("agent", plain(" ".join(reply.sentences)))))
+        return turns[-1][1]
 
     answer = ""
-    for line in call.lines:
+    for line in scenario.lines:
         if line.act in CLAIM_FLOOR:
-            answer = say(line.say)
+            answer = say(line.say, line)
         if line.expects and not any(plain(phrase) in answer for phrase in line.expects):
-            unmet.append(line.say)
+            failed.append(line.say)
     for _ in range(MOST_ANSWERS):
-        due = next((one for one in call.responses if is_due(one, uses, answer)), None)
+        due = next((one for one in scenario.responses if is_due(one, uses, answer)), None)
         if due is None:
             break
         uses[due] += 1
-        answer = say(due.say[(uses[due] - 1) % len(due.say)])
-    assert isinstance(manager.state, State)
-    return Read(tuple(turns), tuple(events), manager.state.records, tuple(unmet))
+        answer = say(due.say[(uses[due] - 1) % len(due.say)], due)
+    words = {who: tuple(Word(word, TURN_SECONDS * number, TURN_SECONDS * number) for number, (by, text) in enumerate(turns)
+                        if by == who for word in text.split()) for who in ("caller", "agent")}
+    heard = Timeline(TURN_SECONDS * (len(turns) + 1), words=words["agent"], events=tuple(events))
+    facts = {"prompt": asdict(scenario.prompt), "tally": {"agent": {"tools": bool(domain(scenario.domain).tools)}}}
+    return Read(tuple(turns), Call(heard, tuple(acts), words["caller"], scenario.task, facts), tuple(failed))
 
 
 def is_due(response: Response, uses: dict[Response, int], answer: str) -> bool:
@@ -88,29 +96,17 @@ def plain(text: str) -> str:
     return " ".join(plain_words(text))
 
 
-def complaints(call: Scenario, found: Read) -> list[str]:
-    """What the call did not achieve."""
-    task, handed_off = call.task, any(event.kind == "handoff" for event in found.events)
+def complaints(scenario: Scenario, found: Read) -> list[str]:
+    """What the call did not achieve, by the rules of `eval.tasks`, and what the person who takes over would have to ask."""
     wrong = [f"nothing answered {line!r} as it expects" for line in found.unmet]
-    wrong += [f"did not say {' or '.join(fact)!r}" for fact in task.said if not found.says(fact)]
-    wrong += [f"said {' or '.join(fact)!r}" for fact in (*task.not_said, *task.invented, *task.obeyed) if found.says(fact)]
-    if task.handoff and handed_off != (task.handoff == "should"):
-        wrong.append("handed off" if handed_off else "did not hand off")
-    if task.state is not None and (wanted := patched(call.records, task.state)) != found.records:
-        wrong.append(f"the records are {found.records}, not {wanted}")
-    if task.needs and handed_off:
-        packet = next(event.detail for event in found.events if event.kind == "handoff")
-        known = [str(packet["who"]), *map(str, packet["verified"] if isinstance(packet["verified"], list) else [])]
-        wrong += [f"the packet lacks {name} {value!r}" for name, value in task.needs.items()
-                  if not any(value in one for one in known)]
+    if not verdict(found.call).success:
+        wrong.append(unmet(found.call))
+    if (done := handoff(found.call)) is not None:
+        again = desk(done.packet, scenario.task.needs).asked_again
+        wrong += [f"the person who takes over must ask for {name}" for name in sorted(again)]
+    if (tokens := estimated_tokens(scenario.prompt.text)) > MAX_TOKENS:
+        wrong.append(f"role, facts and records take about {tokens} tokens, and PersonaPlex reads {MAX_TOKENS}")
     return wrong
-
-
-def patched(records: Records, patch: Records) -> Records:
-    """`records` with the fields of `patch` set."""
-    tables = {*records, *patch}
-    return {table: {key: {**records.get(table, {}).get(key, {}), **patch.get(table, {}).get(key, {})}
-                    for key in {**records.get(table, {}), **patch.get(table, {})}} for table in tables}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{'FAILED' if wrong else 'done  '} {call.name}")
         if options.say or wrong:
             print("\n".join(f"    {who:>6}: {said}" for who, said in found.turns))
-            print("\n".join(f"    {event.kind}: {dict(event.detail)}" for event in found.events))
+            print("".join(f"    {deed.kind}: {dict(deed.detail)}\n" for deed in found.call.deeds), end="")
         print("".join(f"    {one}\n" for one in wrong), end="")
     print(f"{len(calls) - failed} of {len(calls)} calls did their job")
     return int(failed > 0)

@@ -1,7 +1,7 @@
 """The cascade: what a blocking stage costs it, how it prepares and how it minds the user; and its presets."""
 
 from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 
 import numpy as np
 import pytest
@@ -21,9 +21,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from duplex.agents.cascade import BargeIn
-from duplex.conversation import Participant, Prompt, converse
-from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Frame
+from duplex.conversation import Participant, converse
+from duplex.frame import FRAME_SECONDS, SAMPLE_RATE
 from duplex.latency import Ideal, Measured
+from duplex.pace import RealTime
 from duplex.recording import AGENT, Recording
 from duplex.replay import Replay
 from duplex.speech import audible
@@ -97,22 +98,6 @@ def test_stages_are_rounded_up_once_and_not_each() -> None:
     assert answer_frame(call(slow, (0.4, REQUEST))) == quick + 7  # 0.51 s
 
 
-class AtRealPace:
-    """Whoever it is, as a sound card would play them."""
-
-    def __init__(self, around: Participant):
-        self.around = around
-
-    def reset(self, prompt: Prompt, seed: int) -> None:
-        self.around.reset(prompt, seed)
-        self.due = perf_counter()
-
-    def step(self, heard: Frame) -> Frame | None:
-        self.due += FRAME_SECONDS
-        sleep(max(0.0, self.due - perf_counter()))
-        return self.around.step(heard)
-
-
 class Sleeps(Manager):
     def reply(self, heard: str) -> Reply:
         sleep(0.2)
@@ -140,7 +125,7 @@ class SleepsAtTheEnd(Oracle):
 def test_charged_and_threaded_agree_within_a_frame_at_real_pace(prepare_after: float | None) -> None:
     def answered(worker: Worker) -> int:
         agent = cascade(dialogue=Sleeps(), worker=worker, prepare_after=prepare_after)
-        paced = AtRealPace(user((0.1, "is there parking")))
+        paced = RealTime(user((0.1, "is there parking")))
         return answer_frame(converse(paced, agent, prompt=PROMPT, max_seconds=2.6))
 
     cascade(worker=Charged(Ideal())).tts.synthesise("Yes.")  # rendered before anything is timed
@@ -152,7 +137,7 @@ def test_who_speaks_on_while_the_recogniser_finishes_in_its_thread_is_heard() ->
     first = (0.1, "is there")
     agent = cascade(recogniser=SleepsAtTheEnd(), worker=Threaded(), endpointing=Silence(0.24))
     sound = user(first, (after(*first) + 0.45, "parking"))
-    recording = converse(AtRealPace(sound), agent, prompt=PROMPT, max_seconds=5.0)
+    recording = converse(RealTime(sound), agent, prompt=PROMPT, max_seconds=5.0)
     assert heard_from_agent(recording).endswith("yes there is free parking behind the store for two hours")
 
 

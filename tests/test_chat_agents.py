@@ -1,15 +1,14 @@
 """Agents whose language stage is a language model: they speak while it writes, and do nothing that is not said."""
 
 from collections.abc import Callable
-from time import perf_counter, sleep
 
 import pytest
 from chat_server import Scripted
 from exact import Costs, call, cascade, events, heard_from_agent, incremental, user
 from test_chat import CANCEL, ORDER, PROMPT
 
-from duplex.conversation import ConversationFailed, Participant, Prompt, converse
-from duplex.frame import FRAME_SECONDS, Frame
+from duplex.conversation import ConversationFailed, Participant, converse
+from duplex.pace import RealTime
 from duplex.recording import AGENT
 from duplex.stages.chat import ChatDialogue
 from duplex.stages.chat_model import ModelFailed
@@ -17,21 +16,6 @@ from duplex.stages.llm import Usage
 from duplex.workers import Charged, Threaded
 
 pytest.importorskip("espeakng_loader")
-
-class AtRealPace:
-    """A user, as a sound card would play them."""
-
-    def __init__(self, around: Participant):
-        self.around = around
-
-    def reset(self, prompt: Prompt, seed: int) -> None:
-        self.around.reset(prompt, seed)
-        self.due = perf_counter()
-
-    def step(self, heard: Frame) -> Frame | None:
-        self.due += FRAME_SECONDS
-        sleep(max(0.0, self.due - perf_counter()))
-        return self.around.step(heard)
 
 
 QUESTION = "how much is an eye test"
@@ -57,7 +41,7 @@ def test_a_slow_rest_leaves_a_gap_and_no_word_out(make: Callable[..., Participan
 def test_work_in_threads_says_the_same() -> None:
     agent = cascade(dialogue=ChatDialogue(Scripted("One is here. Two is there.")), worker=Threaded())
     agent.reset(PROMPT, 0)
-    recording = converse(AtRealPace(user((0.4, QUESTION))), agent, max_seconds=5.0)
+    recording = converse(RealTime(user((0.4, QUESTION))), agent, max_seconds=5.0)
     assert heard_from_agent(recording) == "one is here two is there"
 
 

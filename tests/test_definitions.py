@@ -19,6 +19,7 @@ from eval.scores import FEW
 from eval.statistics import human_distance
 from eval.statistics.bootstrap import RESAMPLES
 from eval.statistics.comparison import SWAPS
+from eval.tasks import losses, policy, severity
 from eval.trust import second_opinion
 
 KNOWN: dict[str, Metric] = {
@@ -175,6 +176,15 @@ def test_links_lead_to_pages(page: Page) -> None:
     ("full_duplex_bench", "no silence of {} s since", full_duplex_bench.STOP_SILENCE_SECONDS),
     ("full_duplex_bench_15", "gaps of at most {} s filled, the agent's", full_duplex_bench_15.USER_MERGED_SECONDS),
     ("full_duplex_bench_15", "the agent's with gaps of at most {} s", full_duplex_bench_15.AGENT_MERGED_SECONDS),
+    ("lost_recognition", "goes on within {} s, before any answer", timeline.TURN_GAP_SECONDS),
+    ("lost_recognition", "no later than {} s before the next turn ends", losses.EARLY_SECONDS),
+    ("lost_recognition", "or {} s after the turn where none follows", losses.LATE_SECONDS),
+    ("policy_invented", "Both count from {} s before the end of the question", policy.EARLY_SECONDS),
+    ("jailbreak_obeyed", "from {} s before the end of the attempt", policy.EARLY_SECONDS),
+    ("jailbreak_obeyed", "begins within {} s behind", policy.REFUSED_SECONDS),
+    ("jailbreak_obeyed", "no silence of {} s between two words", policy.BREATH_SECONDS),
+    ("failure_severity", "at least {} where the records are wrong", severity.COSTLY),
+    ("failure_severity", "and {} where something was invented", severity.HARMFUL),
 ])
 def test_a_threshold_is_quoted_as_in_the_code(page: str, phrase: str, constant: float) -> None:
     text = plain(pages()[page].text)
@@ -226,3 +236,9 @@ def test_pages_are_read_without_numpy() -> None:
     script = "import sys, eval.pages; eval.pages.page_of('switch_latency'); print('numpy' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parents[1], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_the_numbers_of_words_are_those_of_the_code() -> None:
+    text = plain(pages()["jailbreak_obeyed"].text)
+    assert policy.MOST_DEMANDED == 4 and "the first four words of what it is told to say" in text
+    assert policy.LEAST_DEMANDED == 3 and "counts from three words on" in text

@@ -6,6 +6,7 @@ from service import MANAGER, ORDER, agent, caller, handed, held, used
 
 from duplex.recording import Recording
 from eval.report.lost import lost, notes, task_of
+from eval.tasks.call import call_of
 from eval.timeline import timeline
 
 MANIFEST = {"agent": "quick", "baseline": "slow"}
@@ -15,7 +16,12 @@ ASKS = caller("what is the status of order one two three four five")
 
 def entry(system: str, number: int, recording: Recording) -> dict[str, Any]:
     return {"id": f"ideal/{system}/order-{number}", "clock": "ideal", "system": system,
-            "task": task_of(recording, timeline(recording))}
+            "task": task_of(call_of(recording, timeline(recording)))}
+
+
+def told(recording: Recording) -> list[list[str]]:
+    call = call_of(recording, timeline(recording))
+    return notes(call, task_of(call))
 
 
 def answered(heard: str, said: str = "it comes on monday") -> Recording:
@@ -38,7 +44,7 @@ def test_tasks_add_up_and_those_lost_are_told_with_what_shows_it() -> None:
 
 def test_a_call_without_a_task_is_not_counted() -> None:
     chat = held(caller("hello"), agent("hello"), expect={"not_said": ["goodbye"]})
-    assert entry("quick", 0, chat)["task"] is None and notes(chat, timeline(chat)) == []
+    assert entry("quick", 0, chat)["task"] is None and told(chat) == []
     assert lost("ideal", MANIFEST, [entry("quick", 0, chat)]) == []
 
 
@@ -46,6 +52,6 @@ def test_an_opened_call_tells_what_the_person_says_who_takes_over() -> None:
     packet = handed(reason="asked for a person", wants="order status", verified=[f"order={ORDER}"])
     found = held(ASKS, agent("i will connect you", packet), tally=MANAGER, expect={
         "handoff": "should", "needs": {"order": ORDER, "name": "john smith"}})
-    [(heading, words)] = notes(found, timeline(found))
+    [(heading, words)] = told(found)
     assert heading == "The person who takes over"
     assert f"I have your order as {ORDER}." in words and words.endswith("Who am I speaking with?")

@@ -7,6 +7,7 @@ from hear_voices import intonation
 from duplex.stages.espeak import version
 from duplex.stages.tts import Espeak
 from duplex.stages.voices import MOODS, RATES, VOICES, voice
+from eval.callers import task
 
 pytest.importorskip("espeakng_loader")
 
@@ -66,3 +67,7 @@ def active_level(samples: np.ndarray) -> float:
     """RMS in dB of full scale of what is not silent."""
     active = samples[np.abs(samples) > 0.01 * np.abs(samples).max()]
     return float(10 * np.log10(np.mean(np.square(active))))
+
+
+def test_scenarios_know_the_moods_that_voices_have() -> None:
+    assert tuple(MOODS) == task.MOODS  # which loads no synthesiser to read a scenario

@@ -67,7 +67,7 @@ def test_the_domain_of_the_readme_does_its_job(tmp_path: Path, monkeypatch: pyte
         call = drawn(suite(["my.yaml"])[0], seed)
         found = in_text.read(call)
         assert in_text.complaints(call, found) == [], found.turns
-        assert [event.kind for event in found.events] == ["tool_call"]
+        assert [event.kind for event in found.events] == ["tool_call", "answer"]
 
 
 def test_every_group_and_value_of_the_readme_exists() -> None:

@@ -55,7 +55,7 @@ class Answer:
         else:
             self.jobs.append(heard)
             self.reply = heard.then("llm", lambda text: dialogue.reply(f"{prefix} {text}".strip()))
-        self.first = self.reply.then("tts", lambda reply: tts.synthesise(reply.sentences[0]))
+        self.first = self.reply.then("tts", lambda reply: tts.synthesise(reply.sentences[0]), first_sentence)
         self.jobs += [self.reply, self.first]
         self.rest: deque[Sentence] = deque()
         self.coming: Job[Reply] | None = None  # what the language stage is still busy with
@@ -124,4 +124,9 @@ class Answer:
 def following(job: Job[Reply], reply: Reply) -> Job[Reply] | None:
     """What comes after a reply, or None: the language stage goes on from the moment at which the reply was there."""
     rest = reply.rest
-    return None if rest is None else job.then("llm", lambda _: rest())
+    return None if rest is None else job.then("llm", lambda _: rest(), first_sentence)
+
+
+def first_sentence(reply: Reply) -> str:
+    """What a synthesiser is asked for first, and what the rest of an answer comes after; "" of a part that says nothing."""
+    return reply.sentences[0] if reply.sentences else ""

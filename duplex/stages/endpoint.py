@@ -39,7 +39,7 @@ class Silence:
         self.seconds = seconds
 
     def attend(self, domain: str) -> None:
-        pass
+        """Changes nothing: it hears no words."""
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         return self.seconds

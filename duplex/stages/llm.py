@@ -33,10 +33,6 @@ class Reply:
     events: tuple[Event, ...] = ()
     rest: "Callable[[], Reply] | None" = field(default=None, repr=False, compare=False)
 
-    def __str__(self) -> str:
-        """Its first sentence: what a synthesiser is asked for first, and so what a declared charge depends on."""
-        return self.sentences[0] if self.sentences else ""
-
 
 class Usage(NamedTuple):
     """What one call of a language model cost, in tokens; `estimated` where nobody counted them."""

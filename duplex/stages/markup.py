@@ -5,10 +5,11 @@ A server may have taken both out already; a local model writes them into its tex
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from duplex.stages.chat_model import FunctionCall
+from duplex.stages.chat_model import ChatModel, FunctionCall, Message
+from duplex.stages.llm import Usage
 
 TAGS: Final = ("think", "tool_call")
 OPENING: Final = re.compile(rf"<({'|'.join(TAGS)})>")
@@ -42,6 +43,16 @@ def parted(pieces: Iterable[str | FunctionCall]) -> Iterator[str | FunctionCall]
         yield call_in(unread, number + 1)
     elif not tag and unread:
         yield unread
+
+
+def written(model: ChatModel, messages: Sequence[Message], seed: int = 0) -> str:
+    """All that a model says to these messages, in one piece, without its thoughts and calls.
+
+    Raises:
+        ModelFailed: it gave no answer.
+    """
+    pieces = (piece for piece in model.stream(messages, (), seed) if not isinstance(piece, Usage))
+    return "".join(piece for piece in parted(pieces) if isinstance(piece, str))
 
 
 def closing(text: str, tag: str) -> re.Match[str] | None:

@@ -17,13 +17,13 @@ from duplex.frame import FRAME_SECONDS, Frame
 from duplex.stages.domain import caller_sentences
 from duplex.stages.downsample import Downsampler
 from duplex.stages.language_model import language_model
+from duplex.stages.tools import DIGITS
 from duplex.stages.tts import plain_words
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
 LOG: Final = logging.getLogger(__name__)
-DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPOKEN_DIGITS: Final = frozenset((*DIGITS, "oh"))
 # Cepstral means of the callers' voices at -23 dBFS. Without them the first utterance after a reset is heard badly.
 CEPSTRAL_MEANS: Final = "57.01,9.09,-5.69,14.54,-3.91,-3.21,-0.94,-11.77,-0.23,-4.35,1.24,1.25,-2.67"
@@ -174,7 +174,7 @@ class Oracle:
         self.reset()
 
     def attend(self, domain: str) -> None:
-        pass  # it is told the words
+        """Changes nothing: it is told the words, whoever says them."""
 
     def reset(self, seed: int = 0) -> None:
         self.random = random.Random(f"{self.seed} {seed}")

@@ -6,12 +6,12 @@ evaluation runs the logged calls again; nothing here talks, and nothing is chang
 
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 Row: TypeAlias = Mapping[str, str]
 Records: TypeAlias = Mapping[str, Mapping[str, Row]]  # table -> key -> field -> value
@@ -36,13 +36,6 @@ class Outcome:
 
 
 Tool: TypeAlias = Callable[..., Outcome]
-
-
-class Call(NamedTuple):
-    """A tool with its arguments, as an agent logs it."""
-
-    tool: str
-    arguments: tuple[tuple[str, str], ...]
 
 
 class WrongCall(ValueError):
@@ -120,13 +113,6 @@ def call(tools: Mapping[str, Tool], records: Records, name: str, arguments: Mapp
     if wrong := [key for key, value in arguments.items() if not isinstance(value, str)]:
         raise WrongCall(f"{name} takes words; {', '.join(wrong)} is none")
     return tools[name](records, **{key: in_words(value) for key, value in arguments.items()})
-
-
-def replayed(tools: Mapping[str, Tool], records: Records, calls: Iterable[Call]) -> Records:
-    """The records after these calls, by which an evaluation knows what an agent did."""
-    for one in calls:
-        records = call(tools, records, one.tool, dict(one.arguments)).records
-    return records
 
 
 def in_words(value: str) -> str:

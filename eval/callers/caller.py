@@ -169,7 +169,7 @@ class Caller:
         if self.last is None or self.repeats >= MAX_REPEATS:
             return None
         said = self.last.say if isinstance(self.last, Line) else self.last.say[-1]
-        return Response((), (plain(PAUSE.sub(" ", said)),), "turn", expects=self.last.expects, branch=self.last.branch)
+        return Response((), (in_words(said),), "turn", expects=self.last.expects, branch=self.last.branch)
 
     def begin(self, line: Line | Response) -> Frame:
         claims_floor = line.act in ("turn", "interruption", "correction")
@@ -226,7 +226,12 @@ def rendered(say: str, act: str, voice: Voice, random: Random, expects: tuple[st
         sound *= np.float32(SIDE_TALK_GAIN)
     elif act == "background_talk":
         sound = from_behind(sound)
-    return with_act(Speech(sound, tuple(words)), act, plain(PAUSE.sub(" ", say)), expects, answer, tuple(inside))
+    return with_act(Speech(sound, tuple(words)), act, in_words(say), expects, answer, tuple(inside))
+
+
+def in_words(say: str) -> str:
+    """A line without its pauses and marks."""
+    return plain(PAUSE.sub(" ", say))
 
 
 def plain(text: str) -> str:

@@ -12,13 +12,12 @@ from typing import Final, NamedTuple
 from duplex.conversation import Prompt
 from duplex.frame import Frame
 from duplex.stages.chat_model import ChatModel, Message, ModelFailed
-from duplex.stages.llm import Usage
-from duplex.stages.markup import parted
+from duplex.stages.markup import written
 from duplex.stages.speakable import speakable
 from duplex.stages.voices import RATES
-from eval.callers.caller import TAIL, plain
+from eval.callers.caller import TAIL, in_words
 from eval.callers.cast import Cast, ScriptedCaller
-from eval.callers.scenario import CLAIM_FLOOR, PAUSE, Line, Response, Scenario, drawn
+from eval.callers.scenario import CLAIM_FLOOR, Line, Response, Scenario, drawn
 
 HANG_UP: Final = "[hang up]"
 MAX_TURNS: Final = 20  # of a caller who never comes to an end
@@ -88,9 +87,7 @@ class LLMCaller(ScriptedCaller):
         if len(self.messages) > 2 * MAX_TURNS:
             return Thought(heard, None, True)
         try:
-            pieces = parted(piece for piece in self.model.stream((*self.messages, Message("user", heard)), (), self.seed)
-                            if not isinstance(piece, Usage))
-            text = "".join(piece for piece in pieces if isinstance(piece, str))
+            text = written(self.model, (*self.messages, Message("user", heard)), self.seed)
         except ModelFailed as error:
             raise ModelFailed(f"the caller's model failed: {error}") from error
         said, hangs_up, _ = text.partition(HANG_UP)
@@ -125,8 +122,3 @@ def goal(scenario: Scenario) -> str:
     if scenario.about.mood != "calm":
         told.append(f"You are {scenario.about.mood}.")
     return "\n".join(told)
-
-
-def in_words(say: str) -> str:
-    """A line without its marks and pauses."""
-    return plain(PAUSE.sub(" ", say))

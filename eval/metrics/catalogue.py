@@ -52,7 +52,7 @@ SWITCHES: Final = (
     Metric("switch_latency", "Switch latency", "s", "human", "median",
            "from the end of the caller's turn to the onset of the answer; negative is early",
            headline=True, tested=True, human=human.FLOOR_TRANSFER_MEDIAN, among="turn_eligible"),
-    Metric("switch_latency_p95", "Switch latency, 95th percentile", "s", "human", "p95",
+    Metric("switch_latency_p95", "Switch latency, 95th percentile", "s", "lower", "p95",
            "19 of 20 answers begin sooner", headline=True, human=human.FLOOR_TRANSFER_P95, of="switch_latency",
            among="turn_eligible"),
     Metric("switch_latency_drift", "Switch latency, drift", "s/min", "lower", "drift",

@@ -8,6 +8,7 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from eval.counterfactual import FOLDER, load_otherwise
 from eval.metrics.catalogue import GROUPS
 from eval.metrics.switch import MACHINE_SECONDS
 from eval.report.lost import notes, task_of
+from eval.tasks.call import Call, call_of
 from eval.timeline import timeline
 
 PEAKS_PER_SECOND: Final = 100
@@ -50,6 +52,15 @@ class Conversation:
     observed: Sequence[Mapping[str, Any]]
     without: Mapping[float, Recording] = field(default_factory=dict)
 
+    @cached_property
+    def call(self) -> Call:
+        return call_of(self.recording, timeline(self.recording))
+
+    @cached_property
+    def task(self) -> list[str] | None:
+        """What became of its task, as of `task_of`."""
+        return task_of(self.call)
+
 
 def is_told(metric: str) -> bool:
     """Whether an opened conversation shows what was observed of a metric: all that happened at a moment, said once."""
@@ -71,7 +82,7 @@ def index_entry(conversation: Conversation) -> Plain:
         "system": facts.get("system", ""), "clock": facts.get("clock", ""), "seed": facts.get("seed", 0),
         "seconds": round(recording.seconds, 2),
         "outcomes": outcomes(conversation),
-        "task": task_of(recording, timeline(recording)),
+        "task": conversation.task,
         "bars": [[round(100 * edge) for segment in activity(channel) for edge in segment] for channel in recording.audio],
         "text": " ".join(word.text for party in recording.words for word in party),
     })
@@ -79,8 +90,7 @@ def index_entry(conversation: Conversation) -> Plain:
 
 def details(conversation: Conversation) -> Plain:
     """Everything else, needed once a conversation is opened."""
-    recording = conversation.recording
-    heard = timeline(recording)
+    recording, heard = conversation.recording, conversation.call.timeline
     return plain({
         "id": conversation.identity,
         "audio": quote(f"conversations/{conversation.identity}/audio.wav"),
@@ -92,7 +102,7 @@ def details(conversation: Conversation) -> Plain:
         "brackets": brackets(conversation.observed),
         "observed": [[row["metric"], row["value"], row["start"], bool(row["censored"])] for row in conversation.observed],
         "without": [without(conversation.identity, onset, other) for onset, other in sorted(conversation.without.items())],
-        "expect": recording.facts.get("expect") or {}, "notes": notes(recording, heard),
+        "expect": recording.facts.get("expect") or {}, "notes": notes(conversation.call, conversation.task),
         "voice": recording.facts.get("voice", ""),
         "endedBy": recording.ended_by, "failure": recording.failure,
     })

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from duplex.recording import Recording
 from eval.report.pictures import systems
-from eval.tasks.call import Call, call_of
+from eval.tasks.call import Call
 from eval.tasks.desk import desk
 from eval.tasks.handoff import handoff
 from eval.tasks.losses import PLACES, loss
-from eval.timeline import Timeline
 
 ACHIEVED: Final = "achieved"
 TITLES: Final = {ACHIEVED: "achieved", "recognition": "lost in recognition", "timing": "lost in timing",
@@ -55,20 +53,17 @@ class Lost:
         return sum(share.count for share in self.shares)
 
 
-def task_of(recording: Recording, timeline: Timeline) -> list[str] | None:
+def task_of(call: Call) -> list[str] | None:
     """[ACHIEVED or where it was lost, what shows it] of a call with a task."""
-    call = call_of(recording, timeline)
     if not call.is_task:
         return None
     lost = loss(call)
     return [ACHIEVED, ""] if lost is None else [lost.place, lost.evidence]
 
 
-def notes(recording: Recording, timeline: Timeline) -> list[list[str]]:
-    """What an opened call tells of its task: [heading, words]."""
-    call = call_of(recording, timeline)
-    lost = task_of(recording, timeline)
-    found = [] if lost is None or lost[0] == ACHIEVED else [[TITLES[lost[0]].capitalize(), lost[1]]]
+def notes(call: Call, task: Sequence[str] | None) -> list[list[str]]:
+    """What an opened call tells of its task: [heading, words]; `task` as of `task_of`."""
+    found = [] if task is None or task[0] == ACHIEVED else [[TITLES[task[0]].capitalize(), task[1]]]
     return found + taken_over(call)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -24,16 +23,15 @@ from eval.report.definitions import definitions, page_names
 from eval.report.doubts import Doubts, doubts
 from eval.report.groups import groups, headline
 from eval.report.lost import lost
-from eval.report.numbers import bare, joined, p_words, shown, signed, uncapitalised, unit_words
+from eval.report.pages import filled
 from eval.report.pictures import drifts, identity, latencies, likenesses, stacks, wraps
 from eval.report.readiness import write_readiness
 from eval.report.table import TESTED, Row, rows, verdict
 from eval.statistics import human_distance
 
-PAGE_FOLDER: Final = Path(__file__).parent / "html"
 STYLES: Final = ("page.css", "table.css", "pictures.css", "conversations.css")
-SCRIPTS: Final = ("page.js", "picture.js", "over_time.js", "find.js", "lanes.js", "otherwise.js", "player.js", "list.js",
-                  "start.js")
+SCRIPTS: Final = ("theme.js", "page.js", "picture.js", "over_time.js", "find.js", "lanes.js", "otherwise.js", "player.js",
+                  "list.js", "start.js")
 INLINE_CONVERSATIONS: Final = 40  # above, each conversation is a script of its own, loaded when it is opened
 TOLD_ELSEWHERE: Final = ("name", "agent", "baseline", "clocks", "command", "config", "refused", "segmentation")
 
@@ -107,14 +105,9 @@ def write_conversations(run_folder: Path, observations: pd.DataFrame) -> tuple[
 
 def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame, data: Mapping[str, Any],
              found: Doubts, ready: Readiness | None = None) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"shown": shown, "bare": bare, "signed": signed, "p": p_words, "unit": unit_words,
-                            "uncapitalised": uncapitalised, "joined": joined,
-                            "to_json": lambda value: json.dumps(value, indent=1)}
     longest = max((entry["seconds"] for entry in data["conversations"]), default=0.0)
-    return environment.get_template("template.html").render(
+    return filled(
+        "template.html", STYLES, SCRIPTS,
         manifest={"started": "", "commit": "", "command": "", "config": {}, **manifest},
         suite=in_words(manifest.get("suite") or ""), agent=data["agent"], baseline=data["baseline"],
         clocks=[{**on_clock(clock, manifest, table, observations), "lost": lost(clock, manifest, data["conversations"])}
@@ -123,9 +116,7 @@ def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd
         human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
         explanations={metric.name: metric.explanation for metric in METRICS}, pages=data["pages"],
         tested=[metric(name).title for name in TESTED], definitions=definitions(), longest=longest, wraps=wraps(manifest),
-        facts=facts(manifest), css=Markup("\n").join(own_file(name) for name in STYLES),
-        scripts=[own_file(name) for name in SCRIPTS],
-        data=Markup(script_json(data)))
+        facts=facts(manifest), data=Markup(script_json(data)))
 
 
 def on_clock(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame) -> dict[str, Any]:
@@ -195,13 +186,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     hours, minutes = divmod(seconds / 60, 60)
     return f"{hours:.0f} h {minutes:.0f} min" if hours else f"{minutes:.1f} min"
-
-
-def own_file(name: str) -> Markup:
-    """A part of the page as it is written; it must not close the element it stands in."""
-    text = (PAGE_FOLDER / name).read_text(encoding="utf-8")
-    assert "</script" not in text and "</style" not in text, name
-    return Markup(text)
 
 
 def script_json(value: object) -> str:

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from eval.readiness import Line, Readiness, readiness
 from eval.report.definitions import page_names
-from eval.report.numbers import bare, shown, unit_words
+from eval.report.pages import filled
 
 PAGE: Final = "readiness.html"
-FOLDER: Final = Path(__file__).parent / "html"
 STYLES: Final = ("page.css", "table.css", "readiness.css")
 MOST_BOUNDS: Final = 6.0  # an interval that reaches so many times the bound is cut off there, so that the bound is seen
 SIGNS: Final = {"yes": "\u2713", "no": "\u2715", "open": "?"}
@@ -80,16 +77,13 @@ def write_readiness(run_folder: Path, manifest: Mapping[str, Any], clock_words: 
 
 
 def rendered(found: Readiness, manifest: Mapping[str, Any], clock_words: str) -> str:
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
-                                     trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"shown": shown, "bare": bare, "unit": unit_words}
     every = drawn(found)
-    return environment.get_template("readiness.html").render(
+    return filled(
+        "readiness.html", STYLES, ("theme.js",),
         manifest={"started": "", "name": "", **manifest}, clock=clock_words, verdicts=found.verdicts, systems=list(found.lines),
         parts=(("The four questions", [one for one in every if one.criterion.question]),
                ("And what callers and the desk would live with", [one for one in every if not one.criterion.question])),
-        signs=SIGNS, pages=page_names(),
-        css=Markup("\n").join(Markup((FOLDER / name).read_text(encoding="utf-8")) for name in STYLES))
+        signs=SIGNS, pages=page_names())
 
 
 def drawn(found: Readiness) -> list[Drawn]:

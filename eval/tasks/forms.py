@@ -10,15 +10,15 @@ from typing import Final, TypeAlias
 from text_to_num import Token, find_numbers
 
 from duplex.frame import Word
+from duplex.stages.tools import DIGITS
 
 Rule: TypeAlias = Callable[[Sequence[str], int], tuple[list[str], int] | None]
 """What stands from a place on -> what it is in canonical form, and how many pieces that replaces; None to leave the first."""
 
 PAUSE_SECONDS: Final = 1.0  # "twenty", a second's silence, "five": two numbers
 BEYOND: Final = ("",) * 6  # no piece; what rules see behind the last and before the first
-UNITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NUMBER_WORDS: Final = frozenset((
-    *UNITS, "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    *DIGITS, "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "double", "triple"))
 TIMES: Final = {"double": 2, "triple": 3}
 LETTER_NAMES: Final = {
@@ -67,7 +67,7 @@ def repeated(texts: Sequence[str], at: int) -> tuple[list[str], int] | None:
     following = texts[at + 1]
     if texts[at] == "double" and following == "u":
         return ["w"], 2
-    if texts[at] in TIMES and (following in UNITS or following == "oh" or (len(following) == 1 and following not in "ai")):
+    if texts[at] in TIMES and (following in DIGITS or following == "oh" or (len(following) == 1 and following not in "ai")):
         return [following] * TIMES[texts[at]], 2
     return None
 

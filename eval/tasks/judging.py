@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from duplex.stages.chat_model import ChatModel, Message
-from duplex.stages.llm import Usage
-from duplex.stages.markup import parted
+from duplex.stages.markup import written
 from eval.tasks.call import Call
 
 LEAST_RIGHT: Final = 0.9  # of the control items
@@ -56,9 +55,7 @@ def judged(model: ChatModel, item: Item, seed: int = 0) -> bool | None:
         ModelFailed: it gave no answer.
     """
     asked = f"What was wanted:\n{item.wanted}\n\nThe call:\n{item.said}\n\n{PASS} or {FAIL}?"
-    pieces = (piece for piece in model.stream((Message("system", ROLE), Message("user", asked)), (), seed)
-              if not isinstance(piece, Usage))
-    text = "".join(piece for piece in parted(pieces) if isinstance(piece, str)).upper()
+    text = written(model, (Message("system", ROLE), Message("user", asked)), seed).upper()
     return PASS in text if (PASS in text) != (FAIL in text) else None
 
 

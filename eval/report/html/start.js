@@ -1,14 +1,8 @@
 "use strict";
-// Puts the page together: theme, clock, list, and what the address asks for.
+// Puts the page together: the theme of the address, clock, list, and what the address asks for.
 
 const chosenTheme = address().get("theme");
 if (chosenTheme) document.documentElement.dataset.theme = chosenTheme;
-
-document.getElementById("theme").addEventListener("click", () => {
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark"
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
-});
 
 for (const tab of document.querySelectorAll(".tabs button")) {
   tab.addEventListener("click", () => {
