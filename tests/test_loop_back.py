@@ -6,8 +6,9 @@ the 10 ms of the segmentation. Who cannot loop sound back is held to the same by
 
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Final
+from threading import Semaphore
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ from eval.scoring import Listening, scored
 from eval.simulation import Conversation, Stage
 from eval.timeline import timeline
 from eval.trust.integrity import check
+
+if TYPE_CHECKING:
+    from duplex.agents.remote import Remote
 
 HOP: Final = 0.01 + 1e-9
 DELAYS: Final = (0.08, 0.0925, 0.16, 0.24, 0.333, 0.5, 0.7775, 1.2)  # vector 10 of the notes is 0.24
@@ -201,17 +205,22 @@ def test_elsewhere_in_lockstep(tmp_path: Path, delay: float, clock: str | None, 
 
 
 class Unhurried:
-    """An agent elsewhere, stepped again once its answer to the last frame has come, as at real pace on a good network."""
+    """An agent elsewhere on a good network at real pace: its answer to a frame comes after this step and before the next."""
 
-    def __init__(self, agent: Participant, answered: "SimpleQueue[None]"):
-        self.agent, self.answered = agent, answered
+    def __init__(self, agent: "Remote", may_answer: Semaphore):
+        self.agent, self.may_answer = agent, may_answer
 
     def reset(self, prompt: Prompt, seed: int) -> None:
         self.agent.reset(prompt, seed)
 
     def step(self, heard: Frame) -> Frame | None:
         said = self.agent.step(heard)
-        self.answered.get(timeout=10.0)
+        assert self.agent.call is not None
+        self.may_answer.release()
+        until = monotonic() + 10.0
+        while not self.agent.call.line.waiting():
+            assert monotonic() < until, "no answer"
+            sleep(0.001)
         return said
 
 
@@ -225,18 +234,17 @@ def test_in_moshis_protocol_it_is_a_frame_and_its_codec_later(tmp_path: Path, mo
 
     from duplex.agents.remote import Remote
     from duplex.wire.messages import Kind, message
-    answered: SimpleQueue[None] = SimpleQueue()
+
+    may_answer = Semaphore(0)
 
     def handle(socket: ServerConnection) -> None:
         socket.send(message(Kind.HANDSHAKE))
         for sent in socket:
+            assert may_answer.acquire(timeout=10.0)
             socket.send(sent)
-            if bytes(sent)[:1] == message(Kind.AUDIO)[:1]:
-                socket.ping().wait(10.0)  # whoever answers it has read what was sent before
-                answered.put(None)
 
     with scripted(handle) as url:
-        recording = call(Unhurried(Remote(url, dialect="moshi", buffer=0), answered))
+        recording = call(Unhurried(Remote(url, dialect="moshi", buffer=0), may_answer))
     assert offset(recording) - 2 * FRAME_SAMPLES == pytest.approx(0.003 * SAMPLE_RATE, abs=0.001 * SAMPLE_RATE)
 
 
