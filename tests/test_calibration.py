@@ -106,6 +106,7 @@ print(result.seconds - result.promised)
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_what_a_cable_measures_is_what_the_sound_card_says_within_a_frame(card: SoundCard) -> None:
     with card.looped_back():
         done = card.run("-c", CALIBRATES)
@@ -128,6 +129,7 @@ print(tally["echo"]["hears_itself"], tally["echo"]["told"])
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_one_is_told_that_the_agent_can_hear_itself(card: SoundCard) -> None:
     with card.looped_back():
         done = card.run("-c", CHECKS.format(echo="none"))
@@ -136,6 +138,7 @@ def test_one_is_told_that_the_agent_can_hear_itself(card: SoundCard) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_headphones_are_left_in_peace(card: SoundCard) -> None:
     done = card.run("-c", CHECKS.format(echo="none"))
     assert done.stdout == "False the agent cannot hear itself\n", done.stderr

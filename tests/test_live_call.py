@@ -129,6 +129,7 @@ def test_an_agent_elsewhere_that_hangs_up_is_heard_to_its_end(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_live_call_is_on_time_and_its_delay_is_back_after_a_hiccup(tmp_path: Path) -> None:
     with serving(tmp_path, "agent=echo") as it, Relay(("127.0.0.1", int(it.host_port.split(":")[1]))) as relay:
         user = Says(bursts((0.8, 0.88), (4.0, 4.08), (5.6, 5.68)))

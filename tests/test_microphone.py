@@ -18,6 +18,7 @@ from duplex.perturbations import at_level, talker
 from duplex.recording import AGENT, USER, Recording, load
 from duplex.sound_file import resample
 
+pytestmark = pytest.mark.alone
 QUIET: Final = SimpleNamespace(input_overflow=False, output_underflow=False)
 BLOCK: Final = np.zeros((FRAME_SAMPLES, 1), np.float32)
 
