@@ -4,7 +4,7 @@ What they mean, and whether they may be printed at all, is decided in `eval.repo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 MINUS: Final = "\u2212"
@@ -66,3 +66,12 @@ def uncapitalised(title: str) -> str:
 
 def joined(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def in_words(value: object) -> str:
+    """Nested facts as a list that can be read."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return ", ".join(in_words(item) for item in value)
+    return str(value)

@@ -23,9 +23,11 @@ from eval.report.definitions import definitions, page_names
 from eval.report.doubts import Doubts, doubts
 from eval.report.groups import groups, headline
 from eval.report.lost import lost
+from eval.report.numbers import in_words
 from eval.report.pages import filled
 from eval.report.pictures import drifts, identity, latencies, likenesses, stacks, wraps
 from eval.report.readiness import write_readiness
+from eval.report.settings import differences
 from eval.report.table import TESTED, Row, rows, verdict
 from eval.statistics import human_distance
 
@@ -116,7 +118,7 @@ def rendered(manifest: Mapping[str, Any], table: Sequence[Row], observations: pd
         human_median=human.FLOOR_TRANSFER_MEDIAN, human_below_zero=human.BELOW_ZERO,
         explanations={metric.name: metric.explanation for metric in METRICS}, pages=data["pages"],
         tested=[metric(name).title for name in TESTED], definitions=definitions(), longest=longest, wraps=wraps(manifest),
-        facts=facts(manifest), data=Markup(script_json(data)))
+        settings=differences(manifest), facts=facts(manifest), data=Markup(script_json(data)))
 
 
 def on_clock(clock: str, manifest: Mapping[str, Any], table: Sequence[Row], observations: pd.DataFrame) -> dict[str, Any]:
@@ -171,14 +173,6 @@ def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         else:
             found.append((name.replace("_", " "), in_words(value)))
     return found
-
-
-def in_words(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items() if item is not None)
-    if isinstance(value, list):
-        return ", ".join(in_words(item) for item in value)
-    return str(value)
 
 
 def duration(seconds: float) -> str:
