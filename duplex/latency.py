@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 Z95: Final = NormalDist().inv_cdf(0.95)  # 1.645
 
@@ -26,6 +26,14 @@ class Charges(Protocol):
 
     def lag(self, stage: str, request: str) -> float:
         """How far a stage that streams (a recogniser's partial hypotheses) runs behind the sound."""
+
+
+@runtime_checkable
+class Travels(Protocol):
+    """Charges of which a part is spent on the way to a stage and back; see `duplex.placement`."""
+
+    def transport(self, stage: str, request: str) -> float:
+        """Seconds of what `seconds` says for the same stage and request that are transport, half of them each way."""
 
 
 class Ideal:

@@ -3,7 +3,7 @@
 They change what the agent hears and, for lines, what the caller hears of it; a recording keeps the caller's clean voice
 and what the caller really heard. They nest: the outermost is nearest to the caller, and each keeps what it is around as
 `agent`, where `converse` finds who must be told that the conversation is over. Wrapping an agent does not reset it, which
-may load or connect; all state begins with `reset`. Jitter and loss are not here.
+may load or connect; all state begins with `reset`. Packets, their jitter and their loss are `duplex.packet_line`'s.
 """
 
 from collections.abc import Sequence
@@ -135,7 +135,7 @@ class Delay:
         if self.frames_left is None:
             said = self.agent.step(sent(self.to_agent, self.delay, heard))
             if said is not None:
-                return sent(self.from_agent, self.delay, said)
+                return sent(self.from_agent, self.delay, over_line(said, 2 * self.delay / SAMPLE_RATE))
             self.frames_left = num_frames(self.delay)
         if self.frames_left == 0:
             return None
@@ -163,7 +163,9 @@ class TelephoneLine:
 
     def step(self, heard: Frame) -> Frame | None:
         said = self.agent.step(carried(self.to_agent, self.marks_to_agent, heard))
-        return None if said is None else carried(self.from_agent, self.marks_from_agent, said)
+        if said is None:
+            return None
+        return carried(self.from_agent, self.marks_from_agent, over_line(said, 2 * DELAY_SAMPLES / SAMPLE_RATE))
 
 
 class Loop:
@@ -193,6 +195,16 @@ def sent(line: Schedule, delay: int, frame: Frame) -> Frame:
     """What comes out of a line of `delay` samples while `frame` goes in, and what `frame` cost."""
     line.place(line.now + delay, frame.samples, frame.words, frame.events)
     return replace(line.read(), seconds=frame.seconds)
+
+
+def over_line(frame: Frame, seconds: float) -> Frame:
+    """`frame` whose answers tell how many seconds a line adds to the wait for them, there and back; lines behind one
+    another add up."""
+    if not any(event.kind == "answer" for event in frame.events):
+        return frame
+    return replace(frame, events=tuple(
+        replace(event, detail={**event.detail, "line": float(str(event.detail.get("line", 0.0))) + seconds})
+        if event.kind == "answer" else event for event in frame.events))
 
 
 def carried(line: Line, marks: Schedule, frame: Frame) -> Frame:

@@ -10,20 +10,23 @@ from time import perf_counter
 from typing import Generic, Protocol, TypeVar
 
 from duplex.frame import FRAME_SECONDS
-from duplex.latency import Charges
+from duplex.latency import Charges, Travels
 
 T = TypeVar("T")
 U = TypeVar("U")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Job(ABC, Generic[T]):
+class Job(ABC, Generic[T_co]):
     """A piece of work under way.
 
     Attributes:
         stage: which stage of the agent it belongs to.
+        transport: seconds of its span that are spent on the way, the first half and the last; 0 where nobody knows.
     """
 
     stage: str
+    transport: float = 0.0
 
     @property
     @abstractmethod
@@ -32,7 +35,7 @@ class Job(ABC, Generic[T]):
 
     @property
     @abstractmethod
-    def result(self) -> T:
+    def result(self) -> T_co:
         """What the work returned; raises what it raised. Only when done."""
 
     @property
@@ -41,7 +44,7 @@ class Job(ABC, Generic[T]):
         """When it began and when it was ready, on `Worker.now`'s clock. Only when done."""
 
     @abstractmethod
-    def then(self, stage: str, work: Callable[[T], U], request: Callable[[T], str] = str) -> "Job[U]":
+    def then(self, stage: str, work: Callable[[T_co], U], request: Callable[[T_co], str] = str) -> "Job[U]":
         """Work that starts the moment this is ready, not at the next frame; `request` says what it is asked, as in `run`."""
 
 
@@ -107,20 +110,22 @@ class Charged:
         except Exception as raised:  # kept for whoever asks for the result, as a thread's future keeps it
             error = raised
         seconds = self.charges.seconds(stage, request, self.timer() - started)
-        return ChargedJob(self, stage, result, error, start, seconds)
+        transport = self.charges.transport(stage, request) if isinstance(self.charges, Travels) else 0.0
+        return ChargedJob(self, stage, result, error, start, seconds, transport)
 
 
 class ChargedJob(Job[T]):
     """A result with the moment from which it may be used."""
 
     def __init__(self, worker: Charged, stage: str, result: T | None, error: Exception | None,
-                 start: float, seconds: float):
+                 start: float, seconds: float, transport: float = 0.0):
         self.worker = worker
         self.stage = stage
         self.value = result
         self.error = error
         self.start = start
         self.cost = seconds
+        self.transport = transport
 
     @property
     def ready(self) -> float:
@@ -205,6 +210,14 @@ class ThreadedJob(Job[T]):
 
         # Jobs start in the order of submission, so the one waited for already has its thread.
         return ThreadedJob(self.worker, stage, self.worker.pool.submit(wait_then_work))
+
+
+def waits(job: Job[object], since: float) -> tuple[float, float]:
+    """Seconds of a finished job's span after `since`: in its stage, and on the way there and back."""
+    (start, end), half = job.span, job.transport / 2.0
+    there = max(0.0, start + half - max(start, since))
+    back = end - max(end - half, since) if end > since else 0.0
+    return max(0.0, end - max(start, since)) - there - back, there + back
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float, float]:

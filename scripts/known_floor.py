@@ -12,7 +12,7 @@ from known_truth import FRAME, SECOND, Act, Expected, Span, Truth, common, secon
 
 USER: Final = 0
 AGENT: Final = 1
-STAGES: Final = ("stt_final", "llm", "tts", "frame", "lead")
+STAGES: Final = ("line", "transport", "stt_final", "llm", "tts", "speech_reply", "frame", "lead")
 
 
 class Stretch(NamedTuple):
@@ -137,10 +137,10 @@ def latency_parts(truth: Truth, act: Act, onset: int, ends: list[int], found: Fo
     at, detail = logged[0]
     endpointing = max((start for start in ends if act.start <= start <= at), default=at) - act.end
     explained = {stage: float(detail.get(stage, 0.0)) for stage in STAGES}
-    see(found, "part_endpointing", act.end, seconds(endpointing))
+    see(found, "part_endpointing", act.end, seconds(endpointing) - explained["line"])
     for stage, took in explained.items():
         see(found, f"part_{stage}", act.end, took)
-    see(found, "part_unexplained", act.end, seconds(onset - act.end - endpointing) - sum(explained.values()))
+    see(found, "part_unexplained", act.end, seconds(onset - act.end - endpointing) + explained["line"] - sum(explained.values()))
 
 
 def about_the_call(truth: Truth, failed: bool, costs: Sequence[float] | None) -> Found:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from known_agents import Cue
+from known_floor import STAGES
 from known_truth import ASIDES, FLOOR, FRAME, HOP, SECOND, Act, Span, Spoken
 
 GRIDS: Final = {"frames": (FRAME, FRAME), "hops": (HOP, HOP), "samples": (HOP, 1)}  # of the user, of the agent
@@ -166,7 +167,7 @@ class Writer:
             prepared = dice.random.choice((0, 0, 1, 2))
             found += [("prepare", 0, {})] * prepared
             if dice.happens(0.8):
-                parts = {stage: dice.random.randint(0, 40) / 100 for stage in ("stt_final", "llm", "tts", "frame", "lead")}
+                parts = {stage: dice.random.randint(0, 40) / 100 for stage in STAGES}
                 found.append(("answer", lead + dice.agent(0.0, 0.3), {**parts, "prepared": prepared > 0 and dice.happens(0.5)}))
         if self.log == "tokens":
             frame = (FRAME - at % FRAME) % FRAME

@@ -29,6 +29,7 @@ from eval.scoring import Listening, scored
 from eval.simulation import Conversation, Played, simulate
 from eval.timeline import Timeline, timeline
 
+CLOCKS: Final = ("cloud_typical", "measured", "ideal")
 KEYS: Final = ["system", "scenario", "seed"]
 Measure: TypeAlias = Callable[[Timeline], list[Observation]]
 
@@ -39,10 +40,12 @@ class Point(NamedTuple):
     Attributes:
         name: holds its numbers, so that it can be asked for again.
         overrides: what Hydra is told to make it.
+        clock: that it is played on, for which the overrides bring a profile; "" for the one that is asked for.
     """
 
     name: str
     overrides: tuple[str, ...]
+    clock: str = ""
 
 
 class Staged(NamedTuple):
@@ -58,8 +61,14 @@ class Staged(NamedTuple):
     settings: str
 
 
-def add_arguments(parser: ArgumentParser, out: str, scenarios: Sequence[str]) -> None:
-    parser.add_argument("--clock", default="cloud_typical", choices=("cloud_typical", "measured", "ideal"))
+def add_arguments(parser: ArgumentParser, out: str, scenarios: Sequence[str], clocks: Sequence[str] = CLOCKS) -> None:
+    """What all sweeps are told.
+
+    Args:
+        clocks: of which one may be asked for; none where every point has its own.
+    """
+    if clocks:
+        parser.add_argument("--clock", default=clocks[0], choices=clocks)
     parser.add_argument("--scenarios", nargs="+", default=list(scenarios))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--max-seconds", type=float, default=90.0, help="of a conversation")
@@ -77,12 +86,12 @@ def observations(points: Sequence[Point], options: Namespace, console: Console,
     staged = composed(points, options)
     observed = known(staged, options.out)
     done = set(observed[KEYS].itertuples(index=False, name=None)) if len(observed) else set()
-    scenarios, by_line = suite(options.scenarios), lambda one: OmegaConf.to_yaml(one.config.perturb)
+    scenarios = suite(options.scenarios)
     for seed in options.seeds:
-        for _, group in groupby(sorted(staged, key=by_line), by_line):  # one line at a time: the config has but one
+        for _, group in groupby(sorted(staged, key=circumstances), circumstances):  # one at a time: the config has but one
             behind = list(group)
-            names = [one.point.name for one in behind]
-            missing = [Conversation(name, name, options.clock, scenario, seed) for name in names
+            names, [clock] = [one.point.name for one in behind], behind[0].config.clocks
+            missing = [Conversation(name, name, clock, scenario, seed) for name in names
                        for scenario in scenarios if (name, scenario.name, seed) not in done]
             if missing:
                 title = f"seed {seed}, {len(behind)} points"
@@ -92,13 +101,19 @@ def observations(points: Sequence[Point], options: Namespace, console: Console,
     return observed[[key in asked for key in observed[KEYS].itertuples(index=False, name=None)]]
 
 
+def circumstances(staged: Staged) -> str:
+    """The line and the clock of a point, as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create({"perturb": staged.config.perturb, "clocks": staged.config.clocks}))
+
+
 def composed(points: Sequence[Point], options: Namespace) -> list[Staged]:
     staged = []
     with initialize_config_dir(version_base=None, config_dir=str(CHECKOUT / "configs")):
         for point in points:
             config = compose("bench", list(point.overrides))
             OmegaConf.set_struct(config, False)
-            config.clocks = {options.clock: config.clocks[options.clock]}
+            clock = point.clock or options.clock
+            config.clocks = {clock: config.clocks[clock]}
             config.max_seconds = options.max_seconds
             told = {key: config[key] for key in ("agent", "perturb", "clocks", "max_seconds", "user")}
             staged.append(Staged(point, config, OmegaConf.to_yaml(OmegaConf.create(told))))

@@ -24,8 +24,15 @@ def parts(timeline: Timeline) -> dict[str, float]:
 def test_the_parts_of_a_latency_sum_to_what_was_heard() -> None:
     answer = Event("answer", 1.28, detail={"stt_final": 0.1, "llm": 0.2, "tts": 0.05, "frame": 0.01, "lead": 0.02})
     assert parts(logged(Event("endpoint", 0.92), answer)) == pytest.approx({
-        "endpointing": 0.32, "stt_final": 0.1, "llm": 0.2, "tts": 0.05, "frame": 0.01, "lead": 0.02,
-        "unexplained": 0.0})
+        "endpointing": 0.32, "line": 0.0, "transport": 0.0, "stt_final": 0.1, "llm": 0.2, "tts": 0.05, "speech_reply": 0.0,
+        "frame": 0.01, "lead": 0.02, "unexplained": 0.0})
+
+
+def test_the_way_over_the_callers_line_is_no_endpointing() -> None:
+    answer = Event("answer", 1.28, detail={"llm": 0.2, "transport": 0.1, "lead": 0.02, "line": 0.18})
+    found = parts(logged(Event("endpoint", 0.96), answer))
+    assert (found["endpointing"], found["line"], found["transport"]) == pytest.approx((0.18, 0.18, 0.1))
+    assert sum(found.values()) == pytest.approx(0.7) and found["unexplained"] == pytest.approx(0.02)
 
 
 def test_what_no_stage_explains_is_named() -> None:

@@ -38,7 +38,7 @@ from eval.tasks.call import call_of
 from eval.tasks.cost import METRICS as COSTS
 from eval.timeline import Timeline, timeline
 
-METRIC_VERSION: Final = 3  # counts changes of meaning; results of different versions are not compared
+METRIC_VERSION: Final = 4  # counts changes of meaning; results of different versions are not compared
 
 ASIDES: Final = {  # kind: in the plural, what the caller does
     "backchannel": ("backchannels", "says uh-huh"),
@@ -175,12 +175,18 @@ TURN_TAKING: Final = (
 OUTCOMES: Final = (
     Metric("part_endpointing", "Of the latency: endpointing", "s", "lower", "mean",
            "from the true end of the turn until the agent calls it over"),
+    Metric("part_line", "Of the latency: the caller's line", "s", "lower", "mean",
+           "the way of the caller's sound to the agent and of its answer back"),
+    Metric("part_transport", "Of the latency: transport", "s", "lower", "mean",
+           "on the way to the agent's stages and back after the turn was called over"),
     Metric("part_stt_final", "Of the latency: recognition", "s", "lower", "mean",
            "waiting for the final text after the turn was called over"),
     Metric("part_llm", "Of the latency: language", "s", "lower", "mean",
            "waiting for the reply after the turn was called over"),
     Metric("part_tts", "Of the latency: synthesis", "s", "lower", "mean",
            "waiting for the first sentence's sound after the turn was called over"),
+    Metric("part_speech_reply", "Of the latency: speech model", "s", "lower", "mean",
+           "waiting for the first sound of a model that hears and speaks after the turn was called over"),
     Metric("part_frame", "Of the latency: frames", "s", "lower", "mean", "waiting for the next 80 ms to begin"),
     Metric("part_lead", "Of the latency: silence first", "s", "lower", "mean", "silence at the start of the speech"),
     Metric("part_unexplained", "Of the latency: unexplained", "s", "lower", "mean",

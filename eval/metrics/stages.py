@@ -13,15 +13,19 @@ from eval.metrics.occasions import Observation
 from eval.metrics.switch import latencies
 from eval.timeline import Timeline
 
-STAGES: Final = ("stt_final", "llm", "tts", "frame", "lead")  # of an "answer", in the order they pass
+STAGES: Final = ("line", "transport", "stt_final", "llm", "tts", "speech_reply", "frame", "lead")  # of an "answer"
 MATCH_SECONDS: Final = 0.2  # between an "answer" and its first sound: its frame and the synthesiser's first silence
 
 
 def latency_parts(timeline: Timeline) -> list[Observation]:
     """Seconds that each part adds to the latency of an answer.
 
-    `part_endpointing`: from the true end of the turn until the agent called it over; negative when it did so early.
+    `part_endpointing`: from the true end of the turn until the agent called it over, less what the caller's line takes;
+    negative when it did so early.
+    `part_line`: the caller's line, there and back, where one stands around the agent and says so.
+    `part_transport`: on the way from the agent to its stages and back, after the turn was called over.
     `part_stt_final`, `part_llm`, `part_tts`: what that stage added after that; 0 for what was prepared ahead.
+    `part_speech_reply`: the same of a model that hears the turn and says the answer.
     `part_frame`: the wait for the next frame. `part_lead`: silence at the start of the speech.
     `part_unexplained`: the rest; beyond the 10 ms grid of the segmentation it is an error of somebody's.
     """
@@ -33,7 +37,7 @@ def latency_parts(timeline: Timeline) -> list[Observation]:
         parts = {stage: float(str(answer.detail.get(stage, 0.0))) for stage in STAGES}
         over_at = max((event.start for event in timeline.events
                        if event.kind == "endpoint" and act.start <= event.start <= answer.start), default=answer.start)
-        parts = {"endpointing": over_at - act.end, **parts}
+        parts = {"endpointing": over_at - act.end - parts["line"], **parts}  # it calls a turn over that reached it later
         parts["unexplained"] = latency - sum(parts.values())
         found += [Observation(f"part_{name}", act.end, moment(seconds)) for name, seconds in parts.items()]
     return found
