@@ -1,12 +1,16 @@
 """Endpointing: how long a silence must last before a turn is over, given what was heard.
 
-The one question on which cascades differ most. Each policy is a function of the words and the dialogue; turn
-detectors that listen to the sound itself belong here too, with the same question.
+The one question on which cascades differ most. The policies here are functions of the words and the dialogue; those that
+listen to the sound, or ask a model, answer the same question in `silero_turn`, `smart_turn`, `chat_turn` and `pause_head`.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
+from duplex.frame import Event, Frame
 from duplex.stages.llm import ANSWERED, HALF_SPOKEN, UNKNOWN, Dialogue
+from duplex.stages.vad import SpeechDetector
+from duplex.workers import Worker
 
 
 class TurnModel(Protocol):
@@ -26,6 +30,46 @@ class Endpointing(Protocol):
 
     def patience(self, heard: str, dialogue: Dialogue) -> float:
         """Seconds of silence after `heard` that end the turn."""
+
+
+class Hears(Protocol):
+    """What ears know of who speaks, with words (`duplex.stages.ears.Ears`) or without (`duplex.stages.turn_sound.TurnSound`).
+
+    Attributes:
+        detector: whether it speaks, and for how long.
+        in_utterance: from the detected onset until the turn is called over.
+        onset: when the utterance began, seconds on the worker's clock.
+    """
+
+    detector: SpeechDetector
+    in_utterance: bool
+    onset: float
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was understood covers all speech up to its last sound."""
+
+    @property
+    def recogniser(self) -> object:
+        """Who understands it; None where nobody does."""
+
+    @property
+    def finishing(self) -> object:
+        """What the recogniser is still busy with of the utterance before; None where it is not."""
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """An endpointing that hears the sound, or has slow work to do: who has one lets it listen, and then asks for its patience."""
+
+    def reset(self, seed: int) -> None:
+        """A new conversation begins."""
+
+    def listen(self, frame: Frame, ears: Hears, worker: Worker) -> Sequence[Event]:
+        """Takes every frame of the caller's once the ears have heard it, and returns at once: what is slow is the worker's.
+
+        What came of it is returned for the log, as "turn_detection" {whole, ...}.
+        """
 
 
 class Silence:
