@@ -13,9 +13,10 @@ from duplex.frame import Frame
 from duplex.stages.answer import Answer
 from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Endpointing
+from duplex.stages.endpoint import Endpointing, Listens
 from duplex.stages.llm import Dialogue
-from duplex.stages.meter import MeteredRecogniser, MeteredTTS, tally
+from duplex.stages.memory import Memory
+from duplex.stages.meter import MeteredRecogniser, metered, stated, tally
 from duplex.stages.mouth import Mouth
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import TTS
@@ -70,13 +71,16 @@ class Cascade:
         self.recogniser = MeteredRecogniser(recogniser)
         self.ears = Ears(vad, detector, self.recogniser, worker)
         self.endpointing = endpointing
+        self.listener = endpointing if isinstance(endpointing, Listens) else None
         self.dialogue = dialogue
-        self.tts = MeteredTTS(tts)
+        self.tts = metered(tts)
         self.worker = worker
         self.barge_in = barge_in
         self.prepare_after = prepare_after
         self.trust_partial = trust_partial
         self.mouth = Mouth()
+        self.memory = Memory(tts)
+        self.facts: Mapping[str, Any] = stated(endpointing=endpointing, stt=recogniser, llm=dialogue, tts=tts)
         self.reset(Prompt(), 0)
 
     def warm_up(self) -> None:
@@ -86,9 +90,12 @@ class Cascade:
         self.worker.reset(seed)
         self.ears.reset(seed, prompt.domain)
         self.endpointing.attend(prompt.domain)
+        if self.listener is not None:
+            self.listener.reset(seed)
         self.dialogue.reset(prompt, seed)
         self.tts.reset()
         self.mouth.reset()
+        self.memory.reset()
         self.guess: Answer | None = None  # prepared ahead of the endpoint
         self.answer: Answer | None = None  # to what was said last
         self.overlaps = False  # the user began to speak while the agent spoke
@@ -97,12 +104,15 @@ class Cascade:
         self.over_at = 0.0  # when the turn was called over
 
     def tally(self) -> Mapping[str, Any]:
-        return tally(self.recogniser, self.dialogue, self.tts)
+        return tally(self.recogniser, self.dialogue, self.tts, self.listener)
 
     def step(self, heard: Frame) -> Frame:
         self.worker.tick()
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.begin_listening()
+        self.memory.hear(heard, self.ears.in_utterance)
+        if self.listener is not None:
+            self.mouth.events += self.listener.listen(heard, self.ears, self.worker)
         if self.ears.in_utterance and self.speaking and not self.yielded:
             self.mind_the_user()
         if self.ears.in_utterance:
@@ -110,7 +120,12 @@ class Cascade:
             self.endpoint()
         self.speak()
         assert self.ears.in_utterance or not self.mouth.paused, "who holds its speech listens"
-        return self.mouth.frame()
+        return self.memory.say(self.mouth.frame())
+
+    def leave(self) -> None:
+        for answer in (self.answer, self.guess):
+            if answer is not None:
+                answer.stop()
 
     @property
     def speaking(self) -> bool:
@@ -151,7 +166,7 @@ class Cascade:
     @property
     def wants_floor(self) -> bool:
         """Whether what the user says into the agent's speech is more than a backchannel."""
-        return claims_floor(self.ears.hypothesis, self.ears.detector.speech_seconds, self.barge_in.longest_backchannel,
+        return claims_floor(self.ears.hypothesis, self.ears.seconds, self.barge_in.longest_backchannel,
                             self.dialogue)
 
     def yield_floor(self) -> None:
@@ -168,6 +183,8 @@ class Cascade:
     def fall_silent(self) -> None:
         """Drops the answer, with the sentences that are still being synthesised."""
         self.mouth.stop()
+        if self.answer is not None:
+            self.answer.stop()
         self.answer = None
 
     def prepare(self) -> None:
@@ -178,7 +195,7 @@ class Cascade:
             return
         if self.guess is not None:
             self.drop(self.guess)
-        self.guess = Answer(self.heard, self.dialogue, self.tts, self.worker)
+        self.guess = Answer(self.heard, self.dialogue, self.tts, self.worker, voiced=self.memory.voice is None)
         self.mouth.note("prepare", heard=self.heard)
 
     def endpoint(self) -> None:
@@ -197,7 +214,9 @@ class Cascade:
         self.fall_silent()
         self.mouth.note("endpoint", heard=self.heard, silence=silence)
         self.over_at = self.worker.now
+        self.memory.turn_is_over(self.ears.hypothesis)
         self.answer = self.chosen_answer()
+        self.answer.voice()
         self.guess = None
         self.carried = ""
 
@@ -225,19 +244,21 @@ class Cascade:
             if settled and self.guess.text == heard:
                 return self.guess
             self.drop(self.guess)
-        if self.trust_partial and settled and heard:
+        if (self.trust_partial and settled or self.ears.final) and heard:
             return Answer(heard, self.dialogue, self.tts, self.worker)
         return Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
 
     def drop(self, answer: Answer) -> None:
         """Work in vain, counted."""
         self.mouth.note("discard", heard=answer.text)
+        answer.stop()
 
     def speak(self) -> None:
         if self.answer is None:
             return
         if not self.answer.spoken and self.answer.ready and not self.ears.in_utterance:
             if not self.answer.text:  # a cough, or nothing that the recogniser knows
+                self.answer.stop()
                 self.answer = None
                 return
             self.dialogue.commit(self.answer.reply.result)

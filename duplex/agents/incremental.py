@@ -15,9 +15,10 @@ from duplex.frame import Frame
 from duplex.stages.answer import Answer
 from duplex.stages.backchannel import aside, claims_floor
 from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Endpointing
+from duplex.stages.endpoint import Endpointing, Listens
 from duplex.stages.llm import Dialogue
-from duplex.stages.meter import MeteredRecogniser, MeteredTTS, tally
+from duplex.stages.memory import Memory
+from duplex.stages.meter import MeteredRecogniser, metered, stated, tally
 from duplex.stages.mouth import Mouth
 from duplex.stages.stt import Recogniser
 from duplex.stages.tts import TTS
@@ -62,13 +63,16 @@ class Incremental:
         self.recogniser = MeteredRecogniser(recogniser)
         self.ears = Ears(vad, detector, self.recogniser, worker)
         self.completion = completion
+        self.listener = completion if isinstance(completion, Listens) else None
         self.dialogue = dialogue
-        self.tts = MeteredTTS(tts)
+        self.tts = metered(tts)
         self.worker = worker
         self.yielding = yielding
         self.max_prepared = max_prepared
         self.predict = predict
         self.mouth = Mouth()
+        self.memory = Memory(tts)
+        self.facts: Mapping[str, Any] = stated(completion=completion, stt=recogniser, llm=dialogue, tts=tts)
         self.reset(Prompt(), 0)
 
     def warm_up(self) -> None:
@@ -78,9 +82,12 @@ class Incremental:
         self.worker.reset(seed)
         self.ears.reset(seed, prompt.domain)
         self.completion.attend(prompt.domain)
+        if self.listener is not None:
+            self.listener.reset(seed)
         self.dialogue.reset(prompt, seed)
         self.tts.reset()
         self.mouth.reset()
+        self.memory.reset()
         self.prepared: dict[Hashable, Answer] = {}  # by the meaning of what they answer
         self.answer: Answer | None = None  # to what was said last
         self.overlaps = False  # the user began to speak while the agent spoke
@@ -89,12 +96,15 @@ class Incremental:
         self.over_at = 0.0  # when the floor was free
 
     def tally(self) -> Mapping[str, Any]:
-        return tally(self.recogniser, self.dialogue, self.tts)
+        return tally(self.recogniser, self.dialogue, self.tts, self.listener)
 
     def step(self, heard: Frame) -> Frame:
         self.worker.tick()
         if self.ears.hear(heard, self.dialogue.expected_digits()):
             self.give_way()
+        self.memory.hear(heard, self.ears.in_utterance)
+        if self.listener is not None:
+            self.mouth.events += self.listener.listen(heard, self.ears, self.worker)
         if self.ears.in_utterance:
             if self.speaking and not self.yielded:
                 self.keep_or_yield()
@@ -103,7 +113,12 @@ class Incremental:
                 self.take_floor()
         self.speak()
         assert self.ears.in_utterance or not self.mouth.paused, "who holds its speech listens"
-        return self.mouth.frame()
+        return self.memory.say(self.mouth.frame())
+
+    def leave(self) -> None:
+        for answer in (self.answer, *self.prepared.values()):
+            if answer is not None:
+                answer.stop()
 
     @property
     def speaking(self) -> bool:
@@ -125,6 +140,7 @@ class Incremental:
         elif self.answer is not None and not self.answer.spoken:
             self.carried = self.answer.text
             self.mouth.note("discard", heard=self.answer.text)
+            self.answer.stop()
             self.answer = None
 
     def keep_or_yield(self) -> None:
@@ -146,7 +162,7 @@ class Incremental:
     @property
     def wants_floor(self) -> bool:
         """Whether what the user says into the agent's speech is more than a backchannel."""
-        return claims_floor(self.ears.hypothesis, self.ears.detector.speech_seconds,
+        return claims_floor(self.ears.hypothesis, self.ears.seconds,
                             self.yielding.longest_backchannel, self.dialogue)
 
     def yield_floor(self) -> None:
@@ -163,6 +179,8 @@ class Incremental:
     def fall_silent(self) -> None:
         """Drops the answer, with the sentences that are still being synthesised."""
         self.mouth.stop()
+        if self.answer is not None:
+            self.answer.stop()
         self.answer = None
 
     def prepare(self) -> None:
@@ -175,7 +193,7 @@ class Incremental:
             meaning = self.dialogue.meaning(text)
             if meaning is None or meaning in self.prepared or len(self.prepared) >= self.max_prepared:
                 continue
-            self.prepared[meaning] = Answer(text, self.dialogue, self.tts, self.worker)
+            self.prepared[meaning] = Answer(text, self.dialogue, self.tts, self.worker, voiced=self.memory.voice is None)
             self.mouth.note("prepare", heard=text)
 
     def take_floor(self) -> None:
@@ -199,11 +217,13 @@ class Incremental:
         self.fall_silent()
         self.mouth.note("endpoint", heard=heard, silence=silence)
         self.over_at = self.worker.now
+        self.memory.turn_is_over(self.ears.hypothesis)
         if settled and meaning in self.prepared:
             self.answer = self.prepared.pop(meaning)
             self.answer.heard = heard
         else:
             self.answer = Answer(final, self.dialogue, self.tts, self.worker, heard, self.carried)
+        self.answer.voice()
         self.carried = ""
 
     def speak(self) -> None:
@@ -211,6 +231,7 @@ class Incremental:
             return
         if not self.answer.spoken and self.answer.ready and not self.ears.in_utterance:
             if not self.answer.text:  # a cough, or nothing that the recogniser knows
+                self.answer.stop()
                 self.answer = None
                 return
             self.dialogue.commit(self.answer.reply.result)
@@ -228,4 +249,5 @@ class Incremental:
         """Work in vain, counted."""
         for stale in self.prepared.values():
             self.mouth.note("discard", heard=stale.text)
+            stale.stop()
         self.prepared = {}

@@ -10,6 +10,7 @@ import numpy as np
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Event, Frame, Word, frozen
 from duplex.speech import Speech
+from duplex.stages.pieces import joined
 
 SENTENCE_GAP: Final = 0.24  # seconds between sentences of one answer; synthesisers' own padding is cut off
 FADE_SAMPLES: Final = 120  # 5 ms, so that stopping in a word is no click
@@ -31,6 +32,8 @@ class Mouth:
         self.queue: deque[Speech] = deque()
         self.position = 0  # samples of the first speech in the queue that were played
         self.paused = False
+        self.said: Speech | None = None  # the last sentence, once all of it that had come was played
+        self.gap = 0  # samples of silence since then, not counting those in which it holds its breath
         self.tail: np.ndarray = NOTHING  # fading out, for the start of the next frame
         self.rising = False  # the next frame goes on in the middle of a sound
         self.events: list[Event] = []
@@ -40,10 +43,29 @@ class Mouth:
         """Whether there is anything left to say, paused or not."""
         return bool(self.queue)
 
+    @property
+    def ahead(self) -> float:
+        """Seconds that wait to be said."""
+        return (sum(len(speech.samples) for speech in self.queue) - self.position) / SAMPLE_RATE
+
     def say(self, speech: Speech) -> None:
+        """Begins a sentence."""
         if self.queue:
             self.queue.append(GAP)
         self.queue.append(speech)
+
+    def go_on(self, piece: Speech) -> None:
+        """Says a piece right after the one before it; one that comes too late leaves a gap, which is logged."""
+        if self.queue:
+            self.queue[-1] = joined((self.queue[-1], piece))
+        elif self.said is not None:
+            if self.gap:
+                self.note("underrun", seconds=self.gap / SAMPLE_RATE)
+                self.rising = True
+            self.position = len(self.said.samples)
+            self.queue.append(joined((self.said, piece)))
+        else:
+            self.queue.append(piece)
 
     def note(self, kind: str, **detail: str | int | float | bool | None | list[str] | list[float]) -> None:
         """Logs a decision with the frame that begins now."""
@@ -53,6 +75,7 @@ class Mouth:
         """Drops all that was not said yet."""
         self.fade()
         self.queue.clear()
+        self.said = None
         self.position = 0
         self.paused = False
 
@@ -99,8 +122,9 @@ class Mouth:
             filled += taken
             self.position += taken
             if self.position == len(speech.samples):
-                self.queue.popleft()
+                self.said = self.queue.popleft()
                 self.position = 0
+        self.gap = 0 if self.queue or self.paused else FRAME_SAMPLES - filled if filled else self.gap + FRAME_SAMPLES
         return Frame(frozen(self.faded(samples)), tuple(words), events)
 
     def faded(self, samples: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from duplex.stages.chat_model import (
     function_as_json,
     message_as_json,
 )
+from duplex.stages.http_errors import http_errors, timeouts
 from duplex.stages.llm import Usage
 
 if TYPE_CHECKING:
@@ -76,16 +77,17 @@ class OpenAIChat:
 
     def chunks(self, messages: Sequence[Message], functions: Sequence[Function], seed: int) -> "Iterator[ChatCompletionChunk]":
         """What the server sends, as long as it comes in time."""
-        from httpx import HTTPError
         from openai import OpenAIError
+        wrong: tuple[type[Exception], ...] = (OpenAIError, ValueError, *http_errors())
         request: dict[str, Any] = {
             "model": self.model, "messages": [message_as_json(message) for message in messages], "stream": True,
             "stream_options": {"include_usage": True}, **({"seed": seed} if self.seeded else {}), **self.settings}
         if functions:
             request["tools"] = [function_as_json(function) for function in functions]
-        started = perf_counter()
+        started, answers = perf_counter(), False
         try:
             with self.client.chat.completions.create(**request) as chunks:
+                answers = True
                 waited = perf_counter() - started
                 while waited <= self.total_seconds:
                     started = perf_counter()
@@ -94,24 +96,24 @@ class OpenAIChat:
                     if chunk is None:
                         return
                     yield chunk
-        except (OpenAIError, HTTPError, ValueError) as error:
-            raise ModelFailed(f"{self.name}: {self.complaint(error)}") from error
+        except wrong as error:
+            raise ModelFailed(f"{self.name}: {self.complaint(error, answers)}") from error
         raise ModelFailed(f"{self.name}: no end after {self.total_seconds:g} s; raise total_seconds or lower max_tokens")
 
-    def complaint(self, error: Exception) -> str:
-        """What went wrong, and what would be right."""
-        from httpx import HTTPError, TimeoutException
+    def complaint(self, error: Exception, answers: bool) -> str:
+        """What went wrong, and what would be right; `answers` if a stream had begun."""
         from openai import APIConnectionError, APIStatusError, APITimeoutError
-        if isinstance(error, APITimeoutError | TimeoutException):
+        if isinstance(error, (APITimeoutError, *timeouts())):
             return f"silent for {self.first_token_seconds:g} s; raise first_token_seconds, or use a faster model"
         if isinstance(error, APIStatusError):
             advice = ADVICE.get(error.status_code, "the server failed; its log may say why")
             said = error.body.get("message") if isinstance(error.body, Mapping) else None
             return f"{error.status_code}, {said or error.message} ({advice.format(key=self.api_key_env)})"
-        if isinstance(error, APIConnectionError):
-            return f"can not be reached ({error.__cause__ or error}); does a server run there?"
-        if isinstance(error, HTTPError):
-            return f"the stream broke off in mid-answer ({error})"
+        if isinstance(error, (APIConnectionError, *http_errors())):
+            why = error.__cause__ or error  # newer clients wrap what the line says, older ones do not
+            if answers:
+                return f"the stream broke off in mid-answer ({why})"
+            return f"can not be reached ({why}); does a server run there?"
         if isinstance(error, ValueError):
             return f"this is no stream of chat completions ({error}); is base_url right?"
         return f"the server gave up in mid-answer: {error}"

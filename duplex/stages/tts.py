@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import soundfile
@@ -43,6 +43,31 @@ class TTS(Protocol):
     name: str
 
     def synthesise(self, text: str) -> Speech: ...
+
+
+@runtime_checkable
+class StreamsSpeech(TTS, Protocol):
+    """A synthesiser whose speech comes in pieces while it is made."""
+
+    def stream(self, text: str) -> Iterator[Speech]:
+        """`text` spoken, piece by piece, each with the words that begin in it (on the piece's own time).
+
+        Close it when nobody wants the rest: work stops there.
+        """
+        ...
+
+
+@runtime_checkable
+class Remembers(TTS, Protocol):
+    """A synthesiser whose voice follows from the conversation: it is told what both sides said, and how that sounded."""
+
+    def remember(self, party: int, text: str, samples: np.ndarray) -> None:
+        """What USER or AGENT said last, as far as it was heard; samples (num_samples,) at SAMPLE_RATE. Quick: slow work waits."""
+        ...
+
+    def forget(self) -> None:
+        """A new conversation begins."""
+        ...
 
 
 class Mark(NamedTuple):
@@ -92,7 +117,7 @@ class Espeak:
         Raises:
             ValueError: `text` has no word in it.
         """
-        _check(text)
+        check(text)
         samples, rate, starts, ends = espeak.rendered(text, self.voice, self.spoken_rate, self.spoken_pitch, self.pitch_range)
         sound = soxr.resample(samples.astype(np.float32) / FULL_SCALE, rate / self.tract, SAMPLE_RATE)
         marks = _marks(text, {at: sample / rate * self.tract for at, sample in starts},
@@ -124,7 +149,7 @@ class Flite:
 
     def synthesise(self, text: str) -> Speech:
         """`text` spoken; raises ValueError if it has no word in it."""
-        _check(text)
+        check(text)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "said.wav"
             printed = _flite("-voice", self.voice, "--setf", f"duration_stretch={self.stretch:g}", "-psdur",
@@ -187,7 +212,8 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
             yield word, match.start()
 
 
-def _check(text: str) -> None:
+def check(text: str) -> None:
+    """Raises ValueError where there is nothing to say."""
     if not plain_words(text):
         raise ValueError(f"nothing to say in {text!r}: a synthesiser needs at least one word")
 
