@@ -225,7 +225,7 @@ def test_what_is_local_is_not_downloaded(hub: list[dict[str, Any]], tiny: Tiny) 
 
 @pytest.mark.parametrize(("error", "complaint"), [
     (answer(errors.GatedRepoError, 403), "o/n is gated: accept its licence at https://huggingface.co/o/n and set HF_TOKEN "
-     "to a token of your account, or give agent.path=folder"),
+     "to a token of your account, or give path=folder"),
     (answer(errors.RepositoryNotFoundError, 404), "there is no repository 'o/n' on the Hub, or it is private"),
     (errors.HFValidationError("Repo id must be …"), "there is no repository 'o/n' on the Hub"),
     (answer(errors.RevisionNotFoundError, 404), "o/n has no revision 'v9': give a branch, tag or commit"),

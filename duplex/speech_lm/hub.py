@@ -48,7 +48,7 @@ class Folder:
         self.name = str(path)
         self.path = path.expanduser()
         if not self.path.is_dir():
-            raise FileNotFoundError(f"there is no folder {path}; agent.path is a folder with the files of a checkpoint")
+            raise FileNotFoundError(f"there is no folder {path}; path is a folder with the files of a checkpoint")
 
     def file(self, name: str) -> Path | None:
         path = self.path / plain(name)
@@ -86,7 +86,7 @@ class Repository:
         page = f"https://huggingface.co/{self.name}"
         if isinstance(error, GatedRepoError):
             return (f"{self.name} is gated: accept its licence at {page} and set HF_TOKEN to a token of your account, or give "
-                    "agent.path=folder with its files")
+                    "path=folder with its files")
         if isinstance(error, RepositoryNotFoundError | HFValidationError):
             return (f"there is no repository {self.name!r} on the Hub, or it is private and HF_TOKEN is not a token that may "
                     "read it; a repository is named owner/name")
@@ -95,10 +95,10 @@ class Repository:
         if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
             why = ("HF_HUB_OFFLINE is set: unset it" if huggingface_hub.constants.HF_HUB_OFFLINE
                    else "the Hub can not be reached: go online")
-            return f"{name} of {self.name} is not in the Hub's cache and {why}, or give agent.path=folder with its files"
+            return f"{name} of {self.name} is not in the Hub's cache and {why}, or give path=folder with its files"
         status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else None
         said = f"status {status}" if status else type(error).__name__
-        return f"the Hub did not give {name} of {self.name} ({said}): try again, or give agent.path=folder with its files"
+        return f"the Hub did not give {name} of {self.name} ({said}): try again, or give path=folder with its files"
 
 
 def plain(name: str) -> str:
