@@ -86,6 +86,8 @@ def loss(call: Call) -> Loss | None:
 
 
 def logs_what_it_hears(call: Call) -> bool:
+    if "speech_replies" in call.tally:  # an end-to-end model: it hears sound, and logs that it heard ""
+        return False
     return "stt_seconds" in call.tally or any(event.kind in (TAKEN, "endpoint") for event in call.timeline.events)
 
 
