@@ -147,7 +147,7 @@ def zone_bar(records: Sequence[Mapping[str, Any]], role: str) -> Text:
     bar = Text(f"{records[0][f'{role}_name']}: ")
     for zone, title, style in ZONES:
         record = of_metric.get(zone)
-        if record is not None and not too_few(record, role):
+        if record is not None and not too_few(record, role) and not pd.isna(record[role]):
             bar.append("█" * round(record[role] * ZONE_COLUMNS), style)
             bar.append(f" {title} {100 * record[role]:.0f} %  ")
     return bar

@@ -26,8 +26,9 @@ HOURS: Final = "what are your opening hours"
 PARKING: Final = "wait where can i park"
 STAGES: Final = ("thinking", "before the first sound", "in the middle", "in the last frame")
 STOPS_WITHIN: Final = {  # seconds from the onset of the barge-in to the last sound of the old answer, by each one's own rules
-    "cascade": 1.2, "incremental": 1.2,
+    "cascade": 1.2, "incremental": 1.2, "end_to_end": 1.2,
     "cascade_livekit": 2.0,  # half a second of unbroken speech
+    "pipecat": 1.2, "livekit": 2.0,
 }
 
 

@@ -5,7 +5,7 @@ constructor without arguments.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,22 +18,27 @@ from says import bursts
 from tiny_checkpoint import make
 
 from duplex.agents import scripted, simple
+from duplex.agents.end_to_end import EndToEnd
 from duplex.agents.moshi import Moshi
 from duplex.agents.personaplex import PersonaPlex, known_voice
-from duplex.conversation import Participant, Prompt, converse, facts_of
+from duplex.conversation import Participant, Prompt, converse, facts_of, leave
 from duplex.frame import FRAME_SAMPLES, SILENCE, Event, Frame, Word, checked, frozen
+from duplex.latency import Ideal
 from duplex.perturbations import Babble, Delay, Noise, SelfEcho, TelephoneLine, clean
 from duplex.recording import FULL_SCALE, Recording, save
 from duplex.replay import Replay
 from duplex.speech import Speech, frames
 from duplex.speech_lm.serving import Deployment, Served, loaded
+from duplex.stages.composed import Composed
 from duplex.stages.domain import domain
-from duplex.stages.endpoint import Completion, TwoStage
+from duplex.stages.endpoint import Completion, Silence, TwoStage
 from duplex.stages.language_model import LanguageModel, language_model
+from duplex.stages.manager import Manager
 from duplex.stages.stt import Oracle, Sphinx
-from duplex.stages.vad import SileroVad
+from duplex.stages.vad import EnergyVad, SileroVad, SpeechDetector
 from duplex.talk import HangUp
 from duplex.wav import write_pcm16
+from duplex.workers import Charged
 from eval.callers.caller import Caller
 from eval.callers.scenario import Line, Scenario
 
@@ -82,6 +87,23 @@ def real_incremental() -> Participant:
                              completion=Completion(model()))
 
 
+def end_to_end() -> Participant:
+    composed = Composed(Oracle(0.2), Manager(), exact.Voice())
+    return EndToEnd(EnergyVad(), SpeechDetector(start_windows=2), Silence(0.5), composed, Charged(Ideal()))
+
+
+def livekit() -> Participant:
+    pytest.importorskip("livekit.agents")
+    from livekit_sessions import agent
+    return agent()
+
+
+def pipecat() -> Participant:
+    pytest.importorskip("pipecat")
+    from pipecat_bots import agent
+    return agent(recogniser=Oracle(0.2))
+
+
 def caller() -> Participant:
     line = partial(Line, cue="at", act="turn")
     return Caller(Scenario("call", "smooth", "optician", (line("is there parking", seconds=0.5),
@@ -116,6 +138,9 @@ PARTICIPANTS: Final[dict[str, Callable[[], Participant]]] = {
     "scripted": partial(scripted.Scripted, [scripted.Line(0.5, [(0.0, 1.0)], [Word("hello", 0.0, 0.5)], if_heard=0.2)]),
     "cascade": lambda: exact.cascade(recogniser=Oracle(0.2)),
     "incremental": lambda: exact.incremental(recogniser=Oracle(0.2)),
+    "end to end": end_to_end,
+    "livekit": livekit,
+    "pipecat": pipecat,
     "cascade with real parts": real_cascade,
     "incremental with real parts": real_incremental,
     "moshi": lambda: Moshi(speech_model("moshi")),
@@ -152,8 +177,20 @@ def same(one: Sequence[Frame | None], other: Sequence[Frame | None]) -> bool:
 
 def fresh(make: Callable[[], Participant], seed: int = 5) -> Participant:
     participant = make()
+    called.append(participant)
     participant.reset(Prompt(), seed)
     return participant
+
+
+called: Final[list[Participant]] = []
+
+
+@pytest.fixture(autouse=True)
+def everybody_leaves() -> Iterator[None]:
+    """Whoever was reset holds something perhaps: a slot, a loop."""
+    yield
+    while called:
+        leave(called.pop())
 
 
 @each_participant

@@ -19,7 +19,7 @@ FLOOR_0: Final = (
     "duplex.latency",
     "duplex.workers",
     "duplex.wav",
-    "duplex.perturbations",
+    "duplex.perturbations", "duplex.network", "duplex.concealment", "duplex.packet_line", "duplex.placement",
     "duplex.telephone",
     "duplex.replay",
     "duplex.playout",

@@ -22,7 +22,9 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Event, Frame
 from duplex.journal import Journal
 from duplex.latency import Charges, Declared, Ideal
 from duplex.manifest import CHECKOUT
+from duplex.network import Link
 from duplex.pace import RealTime
+from duplex.packet_line import PACKET_SECONDS, PacketLine
 from duplex.perturbations import Babble, Delay, Noise, SelfEcho, TelephoneLine, clean
 from duplex.playout import Playout
 from duplex.recording import AGENT, Recording, load, save
@@ -41,6 +43,7 @@ HOP: Final = 0.01 + 1e-9
 DELAYS: Final = (0.08, 0.0925, 0.16, 0.24, 0.333, 0.5, 0.7775, 1.2)  # vector 10 of the notes is 0.24
 TURN: Final = Event("turn", 0.5, 0.58)
 LINE: Final = DELAY_SAMPLES / SAMPLE_RATE  # 10 ms, each way
+PACKET: Final = PACKET_SECONDS  # each way
 each_delay = pytest.mark.parametrize("delay", DELAYS)
 
 
@@ -84,11 +87,16 @@ def test_in_the_loop_and_from_disk(tmp_path: Path, delay: float) -> None:
     (TelephoneLine, 2 * LINE, True),
     (lambda agent: TelephoneLine(agent, "a"), 2 * LINE, True),
     (lambda agent: Delay(TelephoneLine(agent), 0.04), 2 * (0.04 + LINE), True),
+    (PacketLine, 2 * (PACKET + 0.04), True),
+    (lambda agent: PacketLine(agent, Link(0.03), adaptive=True), 2 * (PACKET + 0.03 + 0.04), True),
+    (lambda agent: PacketLine(agent, Link(0.0125, 0.005), 0.2), 2 * (PACKET + 0.0125 + 0.2), True),  # deep enough for all
+    (lambda agent: PacketLine(agent, Link(0.02), 0.04, law="mu"), 2 * (PACKET + 0.02 + 0.04 + LINE), True),
     (lambda agent: SelfEcho(agent, -60.0, 0.02), 0.0, True),
     (lambda agent: Noise(agent, 30.0), 0.0, False),  # the echo returns the noise as well, and so is never silent
     (lambda agent: Babble(agent, 30.0, num_talkers=2), 0.0, False),
     (lambda agent: Delay(Noise(TelephoneLine(agent), 30.0), 0.1), 2 * (0.1 + LINE), False),
-], ids=["clean", "delay", "another delay", "telephone", "A-law telephone", "far telephone", "self echo", "noise", "babble",
+], ids=["clean", "delay", "another delay", "telephone", "A-law telephone", "far telephone",
+        "packets", "far packets", "jittery packets", "telephone by packets", "self echo", "noise", "babble",
         "far telephone in noise"])
 def test_behind_a_line_it_is_what_the_line_declares_later(
         delay: float, around: Callable[[Participant], Participant], more: float, clean_channel: bool) -> None:
@@ -246,6 +254,20 @@ def test_in_moshis_protocol_it_is_a_frame_and_its_codec_later(tmp_path: Path, mo
     with scripted(handle) as url:
         recording = call(Unhurried(Remote(url, dialect="moshi", buffer=0), may_answer))
     assert offset(recording) - 2 * FRAME_SAMPLES == pytest.approx(0.003 * SAMPLE_RATE, abs=0.001 * SAMPLE_RATE)
+
+
+# In a framework.
+
+
+@pytest.mark.parametrize(("input_rate", "later"), [(24_000, 0.0), (16_000, FRAME_SECONDS + 16 / SAMPLE_RATE)])
+def test_through_pipecats_transports(input_rate: int, later: float) -> None:
+    """Heard at 16 kHz it comes out of Pipecat's resampler in the next chunk, and out of ours 16 samples late."""
+    pytest.importorskip("pipecat")
+    from pipecat_bots import echo
+
+    from duplex.agents.pipecat import Pipecat
+    from duplex.frameworks.clock import VirtualClock
+    measures(call(Pipecat(echo, VirtualClock(Ideal()), input_rate)), FRAME_SECONDS + later)
 
 
 # Who cannot loop sound back.

@@ -16,7 +16,7 @@ from duplex.frame import SAMPLE_RATE, Event
 from duplex.recording import Recording
 from eval.metrics.catalogue import METRIC_VERSION, METRICS
 from eval.observations import COLUMNS, read_observations, rows, write_observations
-from eval.printed_table import colour, print_table
+from eval.printed_table import colour, print_table, zone_bar
 from eval.scores import conversations, seed_of, table, write_table
 
 
@@ -196,6 +196,12 @@ def lines(tables: pd.DataFrame, width: int = 160) -> dict[str, str]:
     console = Console(width=width, record=True, file=io.StringIO())
     print_table(tables, console)
     return {line.strip("│ ").split("  ")[0]: line for line in console.export_text().splitlines()}
+
+
+def test_a_system_of_which_nothing_could_be_scored_has_an_empty_bar() -> None:
+    record = {"metric": "zone_natural", "agent_name": "quick", "agent": float("nan"), "agent_n": 30, "agent_conversations": 30}
+    assert zone_bar([record], "agent").plain == "quick: "
+    assert "natural" in zone_bar([{**record, "agent": 0.5}], "agent").plain
 
 
 def test_the_printed_table_says_clock_values_intervals_and_people(observed: pd.DataFrame) -> None:
