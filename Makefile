@@ -16,7 +16,7 @@ fast: $(VENV)/.test  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(VENV)/.test
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e ".[lint]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt -e ".[lint]"
 	$(BIN)/mypy && $(BIN)/ruff check .
 
 # The bench talks to embedded parts and needs no torch; the tests run Moshi and PersonaPlex, on tiny checkpoints.
@@ -25,7 +25,7 @@ $(VENV)/.test: EXTRAS = offline,moshi,test
 $(VENV)/.bench $(VENV)/.test: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e ".[$(EXTRAS)]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --overrides .ci/overrides.txt -e ".[$(EXTRAS)]"
 	touch $@
 
 .PHONY: debian

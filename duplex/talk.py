@@ -30,8 +30,8 @@ from duplex.frame import FRAME_SECONDS, Frame
 from duplex.journal import Journal
 from duplex.manifest import manifest, write_manifest
 from duplex.pace import keeps_time, needs_time, paced
-from duplex.stages.domain import domain
-from duplex.stages.role import role_of
+from duplex.stages.language.domain import domain
+from duplex.stages.language.role import role_of
 from duplex.watch import watching
 
 ENDED: Final = {"user": "the user hung up", "agent": "the agent hung up", "limit": "max_seconds had passed"}

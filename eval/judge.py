@@ -22,7 +22,7 @@ from duplex.build import built
 from duplex.journal import recordings
 from duplex.manifest import read_manifest
 from duplex.recording import load
-from duplex.stages.chat_model import ChatModel
+from duplex.stages.language.chat_model import ChatModel
 from eval.programs import say
 from eval.scoring import CONVERSATIONS
 from eval.statistics.bootstrap import Sample

@@ -30,7 +30,7 @@ from eval.trust.integrity import refusal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from duplex.stages.stt import Recogniser
+    from duplex.stages.hearing.stt import Recogniser
 
 CONVERSATIONS: Final = "conversations"  # the folder of a run that has them
 BATCH: Final = 8  # conversations that travel together

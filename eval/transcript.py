@@ -17,10 +17,10 @@ from duplex.frame import SAMPLE_RATE, Word
 from duplex.manifest import installed
 from duplex.recording import AGENT, USER, Recording, moment
 from duplex.speech import Speech, frames
-from duplex.stages.domain import SLOT, Domain, domain, shipped
-from duplex.stages.general_english import dictionary
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import plain_words
+from duplex.stages.hearing.general_english import dictionary
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.language.domain import SLOT, Domain, domain, shipped
+from duplex.stages.speaking.tts import plain_words
 from eval.activity import Segment, units
 from eval.beside import found, keep
 

@@ -28,10 +28,10 @@ from duplex.agents.cascade import Cascade
 from duplex.agents.incremental import Incremental
 from duplex.manifest import CHECKOUT
 from duplex.recording import Recorder
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Sphinx
-from duplex.stages.tts import Espeak
-from duplex.stages.vad import SileroVad
+from duplex.stages.hearing.stt import Sphinx
+from duplex.stages.hearing.vad import SileroVad
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.tts import Espeak
 from eval import simulation
 from eval.callers.caller import Caller
 from eval.callers.scenario import suite

@@ -26,8 +26,8 @@ from duplex.live.echo import Cancelled
 from duplex.perturbations import at_level
 from duplex.schedule import Schedule, samples_in
 from duplex.speech import AUDIBLE_DECIBELS, HOP_SAMPLES, levels
-from duplex.stages.tts import Espeak
-from duplex.stages.voices import voice
+from duplex.stages.speaking.tts import Espeak
+from duplex.stages.speaking.voices import voice
 
 SECONDS: Final = 16.0
 BOTH_FROM: Final = 8.0  # before that the agent speaks alone

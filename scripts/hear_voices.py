@@ -20,10 +20,10 @@ from rich.table import Table
 
 from duplex.frame import SAMPLE_RATE
 from duplex.speech import Speech, frames, levels
-from duplex.stages.domain import domain
-from duplex.stages.stt import DIGITS, Sphinx
-from duplex.stages.tts import TTS
-from duplex.stages.voices import MOODS, RATES, VOICES, voice
+from duplex.stages.hearing.stt import DIGITS, Sphinx
+from duplex.stages.language.domain import domain
+from duplex.stages.speaking.tts import TTS
+from duplex.stages.speaking.voices import MOODS, RATES, VOICES, voice
 from eval.metrics.words import word_errors
 
 FFT_SAMPLES = 1024  # 43 ms

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from duplex.frame import Event, Word
-from duplex.stages.domain import domain
-from duplex.stages.manager import Manager
-from duplex.stages.role import MAX_TOKENS, estimated_tokens
-from duplex.stages.tts import plain_words
+from duplex.stages.language.domain import domain
+from duplex.stages.language.manager import Manager
+from duplex.stages.language.role import MAX_TOKENS, estimated_tokens
+from duplex.stages.speaking.tts import plain_words
 from eval.callers.caller import in_words
 from eval.callers.scenario import CLAIM_FLOOR, Line, Response, Scenario, drawn, suite
 from eval.tasks.call import Call, Turn

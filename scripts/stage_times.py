@@ -35,11 +35,11 @@ from duplex.conversation import Prompt
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE
 from duplex.manifest import CHECKOUT
 from duplex.speech import Speech, frames
-from duplex.stages.domain import caller_sentences
-from duplex.stages.llm import Dialogue
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS, Espeak, StreamsSpeech
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.language.domain import caller_sentences
+from duplex.stages.language.llm import Dialogue
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.tts import TTS, Espeak, StreamsSpeech
 
 GROUPS: Final = ("stt", "llm", "tts")
 EMBEDDED: Final = ("stt=sphinx", "llm=manager", "tts=espeak", "tts=flite")

@@ -106,7 +106,7 @@ def heard(said: Sequence[Phrase], asked: Sequence[str], options: argparse.Namesp
 
 def quieten() -> None:
     """A model that fails is counted, and that is said once, not by each setting of each phrase."""
-    logging.getLogger("duplex.stages.chat_turn").setLevel(logging.ERROR)
+    logging.getLogger("duplex.stages.turns.chat_turn").setLevel(logging.ERROR)
 
 
 def hear(phrase: Phrase, asked: tuple[str, ...], clock: str, chat: tuple[str, ...]) -> Found:

@@ -16,15 +16,15 @@ from turn_phrases import Outcome, Phrase, Said, led_to, outcome, spoken
 
 from duplex.frame import SILENCE, Frame
 from duplex.manifest import CHECKOUT
-from duplex.stages.chat_model import ChatModel, Function, Message, Piece
-from duplex.stages.chat_turn import ChatTurn
-from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Endpointing, Listens
-from duplex.stages.llm import Dialogue
-from duplex.stages.manager import Manager
-from duplex.stages.smart_turn import SoundModel
-from duplex.stages.stt import Recogniser
-from duplex.stages.vad import VAD, SpeechDetector
+from duplex.stages.hearing.ears import Ears
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.hearing.vad import VAD, SpeechDetector
+from duplex.stages.language.chat_model import ChatModel, Function, Message, Piece
+from duplex.stages.language.llm import Dialogue
+from duplex.stages.language.manager import Manager
+from duplex.stages.turns.chat_turn import ChatTurn
+from duplex.stages.turns.endpoint import Endpointing, Listens
+from duplex.stages.turns.smart_turn import SoundModel
 from duplex.workers import Charged
 
 THRESHOLDS: Final = (0.005, 0.015, 0.03, 0.06, 0.12, 0.25, 0.45, 0.7)

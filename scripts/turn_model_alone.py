@@ -4,8 +4,8 @@ The cascade's own `TwoStage` also asks the dialogue whether a value is half spok
 counts. Products whose turn detector knows no application have no such help.
 """
 
-from duplex.stages.endpoint import TurnModel
-from duplex.stages.llm import Dialogue
+from duplex.stages.language.llm import Dialogue
+from duplex.stages.turns.endpoint import TurnModel
 
 
 class TurnModelAlone:

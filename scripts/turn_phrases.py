@@ -12,10 +12,10 @@ import numpy as np
 from duplex.conversation import Prompt
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Frame
 from duplex.speech import Speech, frames
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
-from duplex.stages.tts import plain_words
-from duplex.stages.voices import voice
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.tts import plain_words
+from duplex.stages.speaking.voices import voice
 from eval.callers.caller import in_words, rendered
 from eval.callers.scenario import Response, Scenario, drawn, suite
 from eval.timeline import PAUSE

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from duplex.stages.chat_model import Function, FunctionCall, Message, Piece
+from duplex.stages.language.chat_model import Function, FunctionCall, Message, Piece
 
 
 class Scripted:

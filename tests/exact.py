@@ -17,12 +17,12 @@ from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Event, Frame, Word
 from duplex.latency import Ideal
 from duplex.recording import AGENT, Recording
 from duplex.speech import Speech
-from duplex.stages.domain import domain
-from duplex.stages.endpoint import Completion, TwoStage
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
-from duplex.stages.tts import Espeak
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.domain import domain
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.tts import Espeak
+from duplex.stages.turns.endpoint import Completion, TwoStage
 from duplex.workers import Charged
 
 CALLER: Final = "en-us+klatt4"

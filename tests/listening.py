@@ -13,11 +13,11 @@ from says import bursts
 from duplex.frame import SAMPLE_RATE, Event
 from duplex.latency import Ideal
 from duplex.speech import Speech, frames
-from duplex.stages.ears import Ears
-from duplex.stages.llm import Dialogue
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.hearing.ears import Ears
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.llm import Dialogue
+from duplex.stages.language.manager import Manager
 from duplex.workers import Charged, Worker
 
 REQUEST: Final = "how much is an eye test"

@@ -15,9 +15,9 @@ from duplex.conversation import Prompt
 from duplex.frameworks.clock import Clock, VirtualClock
 from duplex.frameworks.livekit_session import Desk, Stages
 from duplex.latency import Charges, Ideal
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.manager import Manager
 
 QUICK = APIConnectOptions(max_retry=0, timeout=2.0)
 PATIENT = APIConnectOptions(max_retry=2, retry_interval=0.1, timeout=2.0)

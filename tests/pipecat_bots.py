@@ -17,10 +17,10 @@ from duplex.frameworks.clock import Clock, VirtualClock
 from duplex.frameworks.pipecat_pipeline import StagedPipeline, Turns, Voicing
 from duplex.frameworks.pipecat_stages import Listens, Speaks
 from duplex.frameworks.pipecat_transport import FrameTransport, pcm
-from duplex.stages.downsample import Downsampler
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
+from duplex.stages.hearing.downsample import Downsampler
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
 
 QUICK = Voicing(confidence=0.5, start=0.1, stop=0.2, min_volume=0.0)
 

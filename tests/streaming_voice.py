@@ -9,7 +9,7 @@ from exact import spoken
 
 from duplex.frame import SAMPLE_RATE, Word
 from duplex.speech import Speech
-from duplex.stages.pieces import joined
+from duplex.stages.speaking.pieces import joined
 
 
 def cut(speech: Speech, seconds: float) -> list[Speech]:

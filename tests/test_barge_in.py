@@ -18,7 +18,7 @@ from duplex.conversation import Participant, Prompt, converse
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Word
 from duplex.manifest import CHECKOUT
 from duplex.recording import AGENT, Recording
-from duplex.stages.voices import voice
+from duplex.stages.speaking.voices import voice
 
 pytest.importorskip("espeakng_loader")
 FIRST_AT: Final = 0.6

@@ -34,9 +34,9 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Fra
 from duplex.latency import Declared, Ideal
 from duplex.recording import AGENT, USER, Recording, save
 from duplex.speech import audible
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
 from duplex.workers import Charged
 from eval.callers.asides import cough
 

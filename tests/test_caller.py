@@ -13,7 +13,7 @@ from duplex.conversation import Participant, converse
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Event, Word
 from duplex.recording import AGENT, USER, Recording
 from duplex.speech import Speech, audible
-from duplex.stages.voices import VOICES, voice
+from duplex.stages.speaking.voices import VOICES, voice
 from eval.callers.asides import SIDE_TALK_GAIN
 from eval.callers.caller import JITTER, MAX_REPEATS, PATIENCE, TAIL, Caller, rendered
 from eval.callers.cast import Cast, check_voice

@@ -28,10 +28,10 @@ from duplex.pace import RealTime
 from duplex.recording import AGENT, Recording
 from duplex.replay import Replay
 from duplex.speech import audible
-from duplex.stages.endpoint import Silence
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
+from duplex.stages.turns.endpoint import Silence
 from duplex.workers import Charged, Threaded, Worker
 from eval.callers.caller import Caller
 from eval.callers.scenario import Line, Scenario
@@ -278,7 +278,7 @@ def calls(*lines: Line) -> Scenario:
 
 
 def test_it_gets_through_a_call_with_a_simulated_caller() -> None:
-    from duplex.stages.voices import voice
+    from duplex.stages.speaking.voices import voice
 
     caller = Caller(calls(Line(REQUEST, "at", 0.5, "turn"), Line(NEW_REQUEST, "into_agent_turn", 1.5, "interruption"),
                           Line("thanks goodbye", "after_silence", 1.5, "turn")), voice("dan"))

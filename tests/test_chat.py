@@ -7,11 +7,11 @@ from chat_server import Scripted, calls
 
 from duplex.conversation import Prompt
 from duplex.frame import Event
-from duplex.stages.chat import ChatDialogue, State
-from duplex.stages.chat_model import FunctionCall, ModelFailed
-from duplex.stages.domain import domain
-from duplex.stages.llm import UNDERSTOOD, UNKNOWN, Reply, Usage
-from duplex.stages.role import role_of
+from duplex.stages.language.chat import ChatDialogue, State
+from duplex.stages.language.chat_model import FunctionCall, ModelFailed
+from duplex.stages.language.domain import domain
+from duplex.stages.language.llm import UNDERSTOOD, UNKNOWN, Reply, Usage
+from duplex.stages.language.role import role_of
 
 ORDER = "one two three four five"
 RECORDS = {"orders": {ORDER: {"status": "is being packed", "day": "friday"}}}

@@ -10,9 +10,9 @@ from test_chat import CANCEL, ORDER, PROMPT
 from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.pace import RealTime
 from duplex.recording import AGENT
-from duplex.stages.chat import ChatDialogue
-from duplex.stages.chat_model import ModelFailed
-from duplex.stages.llm import Usage
+from duplex.stages.language.chat import ChatDialogue
+from duplex.stages.language.chat_model import ModelFailed
+from duplex.stages.language.llm import Usage
 from duplex.workers import Charged, Threaded
 
 pytest.importorskip("espeakng_loader")

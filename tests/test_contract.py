@@ -29,13 +29,13 @@ from duplex.recording import FULL_SCALE, Recording, save
 from duplex.replay import Replay
 from duplex.speech import Speech, frames
 from duplex.speech_lm.serving import Deployment, Served, loaded
-from duplex.stages.composed import Composed
-from duplex.stages.domain import domain
-from duplex.stages.endpoint import Completion, Silence, TwoStage
-from duplex.stages.language_model import LanguageModel, language_model
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle, Sphinx
-from duplex.stages.vad import EnergyVad, SileroVad, SpeechDetector
+from duplex.stages.end_to_end.composed import Composed
+from duplex.stages.hearing.language_model import LanguageModel, language_model
+from duplex.stages.hearing.stt import Oracle, Sphinx
+from duplex.stages.hearing.vad import EnergyVad, SileroVad, SpeechDetector
+from duplex.stages.language.domain import domain
+from duplex.stages.language.manager import Manager
+from duplex.stages.turns.endpoint import Completion, Silence, TwoStage
 from duplex.talk import HangUp
 from duplex.wav import write_pcm16
 from duplex.workers import Charged

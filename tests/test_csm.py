@@ -20,10 +20,10 @@ from tiny_csm import CODEBOOKS, SIZE, make
 from duplex.agents.cascade import Cascade
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from duplex.recording import AGENT, USER
-from duplex.stages.csm import CALLER, OWN, Csm, as_written
-from duplex.stages.csm_model import CsmModel, Sampling, Segment
-from duplex.stages.mimi_sound import MimiSound
-from duplex.stages.tts import Remembers, StreamsSpeech
+from duplex.stages.speaking.csm import CALLER, OWN, Csm, as_written
+from duplex.stages.speaking.csm_model import CsmModel, Sampling, Segment
+from duplex.stages.speaking.mimi_sound import MimiSound
+from duplex.stages.speaking.tts import Remembers, StreamsSpeech
 from duplex.wav import write_pcm16
 from duplex.workers import Charged
 

@@ -3,8 +3,8 @@
 import pytest
 from in_text import complaints, read
 
-from duplex.stages.domain import FOLDER, domain
-from duplex.stages.role import MAX_TOKENS, estimated_tokens
+from duplex.stages.language.domain import FOLDER, domain
+from duplex.stages.language.role import MAX_TOKENS, estimated_tokens
 from eval.callers.scenario import Scenario, drawn, suite
 
 TASKS = ("orders", "accounts", "appointments", "disputes", "helpdesk", "sales")

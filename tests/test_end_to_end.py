@@ -32,13 +32,13 @@ from duplex.frame import FRAME_SECONDS, SAMPLE_RATE
 from duplex.latency import Ideal
 from duplex.pace import RealTime
 from duplex.recording import AGENT, USER, Recording
-from duplex.stages.composed import Composed
-from duplex.stages.endpoint import Silence
-from duplex.stages.manager import Manager
-from duplex.stages.mouth import FADE_SAMPLES
-from duplex.stages.speech_model import Piece, SpeechReply, Stopped, Turn, spaced
-from duplex.stages.stt import Oracle
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.end_to_end.composed import Composed
+from duplex.stages.end_to_end.speech_model import Piece, SpeechReply, Stopped, Turn, spaced
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.mouth import FADE_SAMPLES
+from duplex.stages.turns.endpoint import Silence
 from duplex.workers import Charged, Threaded
 
 pytest.importorskip("espeakng_loader")

@@ -8,7 +8,7 @@ from duplex.agents.incremental import Yielding
 from duplex.frame import SAMPLE_RATE
 from duplex.recording import AGENT, Recording
 from duplex.speech import audible
-from duplex.stages.endpoint import Completion
+from duplex.stages.turns.endpoint import Completion
 from duplex.workers import Charged
 
 pytest.importorskip("espeakng_loader")

@@ -11,7 +11,7 @@ from service import ORDER, agent, call, caller, held, used
 
 from duplex.manifest import manifest, write_manifest
 from duplex.recording import save
-from duplex.stages.openai_chat import OpenAIChat
+from duplex.stages.language.openai_chat import OpenAIChat
 from eval.judge import NAME, judge
 from eval.tasks.judging import Controls, Item, controls, item, judged, tried
 

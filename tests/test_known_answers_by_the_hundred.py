@@ -15,7 +15,7 @@ from eval.metrics import agent_backchannel, aside, decision, interruption, occas
 from eval.metrics.catalogue import MEASURES, METRICS
 from eval.timeline import Timeline, timeline
 
-CONVERSATIONS = 240
+CONVERSATIONS = 260
 BESIDE = ("conversation_failed", "recording_refused", "late_steps", "realtime_factor")
 RATES = sorted({metric.observed for metric in METRICS if metric.observed in UNITS and metric.statistic == "rate"})
 

@@ -22,11 +22,11 @@ from tiny_stt import EPAD, PAD, make  # noqa: E402
 from duplex.conversation import converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, Frame, Word  # noqa: E402
 from duplex.recording import Recording  # noqa: E402
-from duplex.stages.catching_up import catching_up  # noqa: E402
-from duplex.stages.endpoint import Silence  # noqa: E402
-from duplex.stages.kyutai_stt import KyutaiSTT  # noqa: E402
+from duplex.stages.hearing.catching_up import catching_up  # noqa: E402
+from duplex.stages.hearing.kyutai_stt import KyutaiSTT  # noqa: E402
 from duplex.stages.meter import MeteredRecogniser  # noqa: E402
-from duplex.stages.pause_head import PauseHead  # noqa: E402
+from duplex.stages.turns.endpoint import Silence  # noqa: E402
+from duplex.stages.turns.pause_head import PauseHead  # noqa: E402
 from duplex.workers import Charged  # noqa: E402
 
 CYCLE = (EPAD, "▁parking", 1, "▁good", "▁work", 2, PAD)  # a token for each frame; 1 and 2 are special and say nothing

@@ -20,9 +20,9 @@ from tiny_tts import DELAY, VOICE_SUFFIX, make
 
 from duplex.conversation import ConversationFailed
 from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS
-from duplex.stages.kyutai_tts import SKIPPED, KyutaiTTS, timed
-from duplex.stages.pieces import joined
-from duplex.stages.tts import StreamsSpeech
+from duplex.stages.speaking.kyutai_tts import SKIPPED, KyutaiTTS, timed
+from duplex.stages.speaking.pieces import joined
+from duplex.stages.speaking.tts import StreamsSpeech
 from duplex.workers import Charged
 
 TEXT = "An eye test is thirty-five dollars."

@@ -14,10 +14,10 @@ from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Frame
 from duplex.pace import RealTime
 from duplex.recording import AGENT
-from duplex.stages.catching_up import agreed, catching_up
-from duplex.stages.endpoint import Silence
+from duplex.stages.hearing.catching_up import agreed, catching_up
+from duplex.stages.hearing.stt import Oracle
 from duplex.stages.meter import MeteredRecogniser
-from duplex.stages.stt import Oracle
+from duplex.stages.turns.endpoint import Silence
 from duplex.workers import Charged, Threaded
 
 pytest.importorskip("espeakng_loader")

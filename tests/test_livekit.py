@@ -30,10 +30,10 @@ from duplex.manifest import CHECKOUT  # noqa: E402
 from duplex.recording import AGENT, USER, Recording, load  # noqa: E402
 from duplex.speech import Speech  # noqa: E402
 from duplex.speech import frames as speech_frames  # noqa: E402
-from duplex.stages.domain import domain  # noqa: E402
-from duplex.stages.llm import Reply  # noqa: E402
-from duplex.stages.manager import Manager  # noqa: E402
-from duplex.stages.stt import Oracle, Sphinx  # noqa: E402
+from duplex.stages.hearing.stt import Oracle, Sphinx  # noqa: E402
+from duplex.stages.language.domain import domain  # noqa: E402
+from duplex.stages.language.llm import Reply  # noqa: E402
+from duplex.stages.language.manager import Manager  # noqa: E402
 from eval.callers.scenario import suite  # noqa: E402
 from eval.metrics.catalogue import observations  # noqa: E402
 from eval.simulation import Conversation, Stage  # noqa: E402

@@ -21,8 +21,8 @@ from duplex.frame import SAMPLE_RATE  # noqa: E402
 from duplex.frameworks.clock import WallClock  # noqa: E402
 from duplex.pace import RealTime  # noqa: E402
 from duplex.recording import AGENT, Recording  # noqa: E402
-from duplex.stages.llm import Reply  # noqa: E402
-from duplex.stages.manager import Manager  # noqa: E402
+from duplex.stages.language.llm import Reply  # noqa: E402
+from duplex.stages.language.manager import Manager  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

@@ -11,7 +11,7 @@ from piped import ROOT
 
 from duplex.conversation import ConversationFailed, Participant, converse
 from duplex.recording import USER, Recording
-from duplex.stages.chat_model import ModelFailed
+from duplex.stages.language.chat_model import ModelFailed
 from eval.callers.cast import Cast
 from eval.callers.llm_caller import BRANCH, HANG_UP, MAX_TURNS, LLMCaller, LLMCast, goal
 from eval.callers.recorded import cast_of

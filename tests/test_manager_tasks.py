@@ -8,13 +8,13 @@ import yaml
 
 from duplex.conversation import Prompt
 from duplex.frame import Event
-from duplex.stages.domain import domain
-from duplex.stages.manager import Manager, State
+from duplex.stages.language.domain import domain
+from duplex.stages.language.manager import Manager, State
 
 TOOLS = '''
 """A bank's."""
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row
 
 
 def verify(records: Records, name: str, pin: str) -> Outcome:

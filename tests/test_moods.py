@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hear_voices import intonation
 
-from duplex.stages.espeak import version
-from duplex.stages.tts import Espeak
-from duplex.stages.voices import MOODS, RATES, VOICES, voice
+from duplex.stages.speaking.espeak import version
+from duplex.stages.speaking.tts import Espeak
+from duplex.stages.speaking.voices import MOODS, RATES, VOICES, voice
 from eval.callers import task
 
 pytest.importorskip("espeakng_loader")

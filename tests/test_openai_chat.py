@@ -22,10 +22,10 @@ from test_chat_agents import QUESTION
 
 from duplex.conversation import ConversationFailed, converse
 from duplex.recording import load
-from duplex.stages.chat import ChatDialogue
-from duplex.stages.chat_model import Function, FunctionCall, Message, ModelFailed, Piece
-from duplex.stages.llm import Usage
-from duplex.stages.openai_chat import OpenAIChat
+from duplex.stages.language.chat import ChatDialogue
+from duplex.stages.language.chat_model import Function, FunctionCall, Message, ModelFailed, Piece
+from duplex.stages.language.llm import Usage
+from duplex.stages.language.openai_chat import OpenAIChat
 from eval.callers.scenario import suite
 from eval.simulation import Conversation, simulate
 

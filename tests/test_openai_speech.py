@@ -21,9 +21,9 @@ from duplex.frame import SAMPLE_RATE
 from duplex.pace import RealTime
 from duplex.recording import AGENT
 from duplex.speech import Speech
-from duplex.stages.letters import LETTERS_PER_SECOND, LetterTimes
-from duplex.stages.openai_speech import OpenAISpeech, VoiceFailed
-from duplex.stages.pieces import joined
+from duplex.stages.speaking.letters import LETTERS_PER_SECOND, LetterTimes
+from duplex.stages.speaking.openai_speech import OpenAISpeech, VoiceFailed
+from duplex.stages.speaking.pieces import joined
 from duplex.workers import Charged, Threaded
 
 PCM = "audio/pcm"

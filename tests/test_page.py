@@ -176,7 +176,7 @@ def test_words_appear_as_they_come(tmp_path: Path) -> None:
 def test_both_sides_are_written_down_where_the_agent_understands(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")
     pytest.importorskip("espeakng_loader")
-    from duplex.stages.voices import voice
+    from duplex.stages.speaking.voices import voice
     said = voice("jo").synthesise("i want to change my appointment").samples
     sound = np.zeros(30 * SAMPLE_RATE, np.float32)
     sound[4 * SAMPLE_RATE:4 * SAMPLE_RATE + len(said)] = said

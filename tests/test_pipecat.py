@@ -31,7 +31,7 @@ from duplex.frameworks.pipecat_transport import FrameTransport
 from duplex.latency import Ideal
 from duplex.manifest import CHECKOUT
 from duplex.recording import AGENT, Recording
-from duplex.stages.stt import Oracle
+from duplex.stages.hearing.stt import Oracle
 from eval.callers.scenario import suite
 from eval.scoring import Listening, scored
 from eval.simulation import Conversation, Stage

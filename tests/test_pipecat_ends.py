@@ -20,9 +20,9 @@ from duplex.conversation import ConversationFailed, converse
 from duplex.frame import FRAME_SAMPLES, SILENCE
 from duplex.frameworks.clock import VirtualClock
 from duplex.latency import Ideal
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
-from duplex.stages.stt import Oracle
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
 
 REQUEST = "how much is an eye test"
 PRICE = "an eye test is thirty five dollars it is free if you buy glasses on the same day"

@@ -31,8 +31,8 @@ from duplex.manifest import CHECKOUT
 from duplex.pace import RealTime
 from duplex.recording import AGENT, Recording
 from duplex.speech import Speech
-from duplex.stages.llm import Reply
-from duplex.stages.manager import Manager
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.manager import Manager
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

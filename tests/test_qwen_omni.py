@@ -23,13 +23,13 @@ from duplex.frame import SAMPLE_RATE
 from duplex.latency import Ideal
 from duplex.recording import AGENT, USER, Recording
 from duplex.speech import Speech
-from duplex.stages.chat_model import ModelFailed
-from duplex.stages.endpoint import Silence
-from duplex.stages.omni_progress import NobodyListens, Progress
-from duplex.stages.omni_stream import LETTERS_PER_SECOND, Paced
-from duplex.stages.qwen_omni import FIRST_WORDS, MANNERS, QwenOmni, playable
-from duplex.stages.speech_model import Turn
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.end_to_end.omni_progress import NobodyListens, Progress
+from duplex.stages.end_to_end.omni_stream import LETTERS_PER_SECOND, Paced
+from duplex.stages.end_to_end.qwen_omni import FIRST_WORDS, MANNERS, QwenOmni, playable
+from duplex.stages.end_to_end.speech_model import Turn
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.chat_model import ModelFailed
+from duplex.stages.turns.endpoint import Silence
 from duplex.workers import Charged, Threaded, Worker
 
 KINDS: tuple[Kind, ...] = ("qwen2_5_omni", "qwen3_omni_moe")

@@ -74,3 +74,11 @@ def test_loud_sound_stays_in_range() -> None:
 def test_a_block_that_is_no_whole_number_of_samples_is_named() -> None:
     with pytest.raises(ValueError, match="1001 samples at 24000 Hz are no whole number at 16000 Hz"):
         Converter(SAMPLE_RATE, 16_000).convert(np.zeros(1_001, np.float32))
+
+
+def test_a_converter_without_variable_rates_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def older(in_rate: float, out_rate: float, num_channels: int, dtype: str, quality: str) -> None: ...
+
+    monkeypatch.setattr("soxr.ResampleStream", older)
+    with pytest.raises(ImportError, match="converting 16000 Hz to 24000 Hz needs soxr 1.1, not .*: pip install"):
+        Resampler(16_000, SAMPLE_RATE)

@@ -7,8 +7,8 @@ import in_text
 import pytest
 import yaml
 
-from duplex.stages.general_english import dictionary
-from duplex.stages.tts import plain_words
+from duplex.stages.hearing.general_english import dictionary
+from duplex.stages.speaking.tts import plain_words
 from eval.callers.cast import Cast, caller_of
 from eval.callers.scenario import FOLDER, PAUSE, Scenario, drawn, suite
 

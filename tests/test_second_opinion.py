@@ -10,7 +10,7 @@ from sounds import recording, sound
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame
 from duplex.recording import AGENT, USER, Recording, save
-from duplex.stages.vad import SileroVad
+from duplex.stages.hearing.vad import SileroVad
 from eval.activity import Segment
 from eval.metrics.occasions import Observation
 from eval.observations import as_rows, write_observations

@@ -17,8 +17,8 @@ from piped import ROOT, complaint, interrupted, program
 from together import table
 
 from duplex.recording import load
-from duplex.stages.tts import Cached
-from duplex.stages.voices import voice
+from duplex.stages.speaking.tts import Cached
+from duplex.stages.speaking.voices import voice
 from eval.callers.scenario import suite
 from eval.report.page import facts
 from eval.simulation import Conversation, Played, simulate

@@ -2,9 +2,9 @@
 
 import pytest
 
-from duplex.stages.chat_model import FunctionCall
-from duplex.stages.markup import parted
-from duplex.stages.speakable import Sentences, speakable
+from duplex.stages.language.chat_model import FunctionCall
+from duplex.stages.language.markup import parted
+from duplex.stages.language.speakable import Sentences, speakable
 
 # What a synthesiser can say
 

@@ -11,13 +11,14 @@ import pytest
 
 from duplex.frame import SAMPLE_RATE, SILENCE, Frame, Word
 from duplex.speech import Speech, audible, frames
-from duplex.stages import espeak, stt
-from duplex.stages.domain import domain
-from duplex.stages.language_model import language_model
-from duplex.stages.stt import DIGITS, Oracle, Recogniser, Sphinx
-from duplex.stages.tts import Cached, Espeak, plain_words
-from duplex.stages.vad import EnergyVad, SileroVad, SpeechDetector
-from duplex.stages.voices import VOICES, voice
+from duplex.stages.hearing import stt
+from duplex.stages.hearing.language_model import language_model
+from duplex.stages.hearing.stt import DIGITS, Oracle, Recogniser, Sphinx
+from duplex.stages.hearing.vad import EnergyVad, SileroVad, SpeechDetector
+from duplex.stages.language.domain import domain
+from duplex.stages.speaking import espeak
+from duplex.stages.speaking.tts import Cached, Espeak, plain_words
+from duplex.stages.speaking.voices import VOICES, voice
 from eval.metrics.words import word_errors
 
 pytest.importorskip("pocketsphinx")
@@ -55,7 +56,7 @@ def test_same_text_gives_same_samples_whatever_was_said_before() -> None:
 
 
 def test_same_text_gives_same_samples_in_another_process() -> None:
-    code = ("import hashlib; from duplex.stages.tts import Espeak; tts = Espeak('en-us+klatt4');"
+    code = ("import hashlib; from duplex.stages.speaking.tts import Espeak; tts = Espeak('en-us+klatt4');"
             "tts.synthesise('first');"
             f"print(hashlib.sha256(tts.synthesise({TEXT!r}).samples.tobytes()).hexdigest())")
     one, other = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -122,7 +123,7 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_missing_pocketsphinx_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    from duplex.stages import general_english
+    from duplex.stages.hearing import general_english
 
     with pytest.raises(ImportError, match=r"duplex-harness\[offline\]"):
         general_english.model_folder()

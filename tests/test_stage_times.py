@@ -14,8 +14,8 @@ from stage_times import Stage, answers, quantiles, recognised, sentences, stages
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Frame  # noqa: E402
 from duplex.speech import Speech  # noqa: E402
-from duplex.stages.stt import Oracle  # noqa: E402
-from duplex.stages.tts import Espeak  # noqa: E402
+from duplex.stages.hearing.stt import Oracle  # noqa: E402
+from duplex.stages.speaking.tts import Espeak  # noqa: E402
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stage_times.py"
 

@@ -18,16 +18,16 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame, Word
 from duplex.latency import Ideal
 from duplex.speech import Speech, frames
 from duplex.stages.answer import HASTY_SECONDS, Answer
-from duplex.stages.backchannel import aside, claims_floor
-from duplex.stages.domain import FOLDER, domain
-from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Completion, Endpointing, Silence, TwoStage
-from duplex.stages.llm import ANSWERED, HALF_SPOKEN, UNDERSTOOD, UNKNOWN, Reply
-from duplex.stages.manager import Manager
-from duplex.stages.mouth import FADE_SAMPLES, SENTENCE_GAP, Mouth
-from duplex.stages.stt import Oracle
-from duplex.stages.understanding import corrected_digits
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.hearing.ears import Ears
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.language.domain import FOLDER, domain
+from duplex.stages.language.llm import ANSWERED, HALF_SPOKEN, UNDERSTOOD, UNKNOWN, Reply
+from duplex.stages.language.manager import Manager
+from duplex.stages.language.understanding import corrected_digits
+from duplex.stages.speaking.mouth import FADE_SAMPLES, SENTENCE_GAP, Mouth
+from duplex.stages.turns.backchannel import aside, claims_floor
+from duplex.stages.turns.endpoint import Completion, Endpointing, Silence, TwoStage
 from duplex.workers import Charged
 
 pytest.importorskip("espeakng_loader")

@@ -32,9 +32,9 @@ from duplex.frame import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame, Word
 from duplex.pace import RealTime
 from duplex.recording import AGENT, USER
 from duplex.speech import Speech
-from duplex.stages.mouth import SENTENCE_GAP, Mouth
-from duplex.stages.pieces import joined, without_lead
-from duplex.stages.stream import AHEAD_PIECES, AHEAD_SECONDS, Stream
+from duplex.stages.speaking.mouth import SENTENCE_GAP, Mouth
+from duplex.stages.speaking.pieces import joined, without_lead
+from duplex.stages.speaking.stream import AHEAD_PIECES, AHEAD_SECONDS, Stream
 from duplex.workers import Charged, Threaded
 
 AGENTS = pytest.mark.parametrize("make", [cascade, incremental])

@@ -16,7 +16,7 @@ from duplex.agents.simple import Responder
 from duplex.conversation import converse
 from duplex.frame import Event, Word
 from duplex.recording import load
-from duplex.stages.voices import voice
+from duplex.stages.speaking.voices import voice
 from duplex.watch import BLOCKS, Watcher, block, watching
 
 

@@ -14,7 +14,7 @@ from serving import serving
 
 from duplex.frame import SAMPLE_RATE
 from duplex.recording import load
-from duplex.stages.voices import voice
+from duplex.stages.speaking.voices import voice
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone,
               pytest.mark.skipif(sound_card.missing() is not None, reason=str(sound_card.missing()))]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from duplex.stages.domain import FOLDER, domain
-from duplex.stages.tools import (
+from duplex.stages.language.domain import FOLDER, domain
+from duplex.stages.language.tools import (
     Records,
     WrongCall,
     call,
@@ -68,7 +68,7 @@ def test_a_domain_without_a_module_has_no_tools() -> None:
 
 @pytest.mark.parametrize("body", ["def act(order: str) -> Outcome: ...", "def act(records: Records, order: int) -> Outcome: ..."])
 def test_a_tool_of_another_shape_is_refused(tmp_path: Path, body: str) -> None:
-    (tmp_path / "shop.py").write_text(f"from duplex.stages.tools import Outcome, Records\n{body}\n")
+    (tmp_path / "shop.py").write_text(f"from duplex.stages.language.tools import Outcome, Records\n{body}\n")
     with pytest.raises(ValueError, match="the tool act takes records first, then arguments of type str"):
         tools_of(tmp_path / "shop.yaml")
 

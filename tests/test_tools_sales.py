@@ -2,8 +2,8 @@
 
 import pytest
 
-from duplex.stages.domain import FOLDER
-from duplex.stages.tools import Outcome, Records, call, changed, tools_of
+from duplex.stages.language.domain import FOLDER
+from duplex.stages.language.tools import Outcome, Records, call, changed, tools_of
 
 TOOLS = tools_of(FOLDER / "sales.yaml")
 RECORDS: Records = {"plans": {"small": {"price": "nine dollars"}, "family": {"price": "thirty dollars"}},

@@ -10,7 +10,7 @@ from sounds import recording, sound
 
 from duplex.frame import SAMPLE_RATE, Frame, Word
 from duplex.recording import AGENT, Recording, save
-from duplex.stages.stt import Sphinx
+from duplex.stages.hearing.stt import Sphinx
 from eval.activity import Segment, activity
 from eval.metrics.words import text_audio_word_error, word_errors
 from eval.transcript import NAME, about, both_sides, choose, kept, phrases, transcribe, transcribed

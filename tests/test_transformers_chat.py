@@ -18,10 +18,10 @@ from tiny_chat import make
 
 from duplex.build import built
 from duplex.conversation import ConversationFailed, converse
-from duplex.stages.chat import ChatDialogue
-from duplex.stages.chat_model import Function, FunctionCall, Message, ModelFailed
-from duplex.stages.llm import Usage
-from duplex.stages.transformers_chat import TransformersChat
+from duplex.stages.language.chat import ChatDialogue
+from duplex.stages.language.chat_model import Function, FunctionCall, Message, ModelFailed
+from duplex.stages.language.llm import Usage
+from duplex.stages.language.transformers_chat import TransformersChat
 
 HI = (Message("system", "You are kind."), Message("user", "hi"))
 CALL = '<tool_call>{"name": "cancel_order", "arguments": {"order": "12345"}}</tool_call>'

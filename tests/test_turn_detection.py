@@ -15,12 +15,12 @@ from duplex.conversation import ConversationFailed, converse
 from duplex.frame import FRAME_SECONDS
 from duplex.latency import Declared, Ideal
 from duplex.speech import Speech, frames
-from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Listens, Silence
-from duplex.stages.log_mel import NUM_MELS, log_mel
-from duplex.stages.smart_turn import SmartTurn, SmartTurnModel
-from duplex.stages.stt import Oracle
-from duplex.stages.vad import EnergyVad, SpeechDetector
+from duplex.stages.hearing.ears import Ears
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
+from duplex.stages.turns.endpoint import Listens, Silence
+from duplex.stages.turns.log_mel import NUM_MELS, log_mel
+from duplex.stages.turns.smart_turn import SmartTurn, SmartTurnModel
 from duplex.workers import Charged, Threaded
 
 # Smart Turn's strategy, with models that say what they are told to

@@ -15,15 +15,15 @@ from listening import ASKED, FAST, ONCE, REQUEST, SLOW, TWICE, Heard, first, hea
 
 from duplex.frame import FRAME_SECONDS, Frame
 from duplex.latency import Ideal
-from duplex.stages.chat_model import ModelFailed
-from duplex.stages.chat_turn import ChatTurn, first_word
-from duplex.stages.endpoint import Listens
-from duplex.stages.llm import Dialogue
-from duplex.stages.manager import Manager
-from duplex.stages.pause_head import PauseHead
-from duplex.stages.silero_turn import SileroTurn
-from duplex.stages.stt import Oracle
-from duplex.stages.vad import EnergyVad
+from duplex.stages.hearing.stt import Oracle
+from duplex.stages.hearing.vad import EnergyVad
+from duplex.stages.language.chat_model import ModelFailed
+from duplex.stages.language.llm import Dialogue
+from duplex.stages.language.manager import Manager
+from duplex.stages.turns.chat_turn import ChatTurn, first_word
+from duplex.stages.turns.endpoint import Listens
+from duplex.stages.turns.pause_head import PauseHead
+from duplex.stages.turns.silero_turn import SileroTurn
 from duplex.workers import Charged, Worker
 
 CONFIGS = Path(__file__).parents[1] / "configs"

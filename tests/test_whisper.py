@@ -23,10 +23,10 @@ from duplex.conversation import converse  # noqa: E402
 from duplex.frame import FRAME_SAMPLES, Frame  # noqa: E402
 from duplex.pace import RealTime  # noqa: E402
 from duplex.programs import complaint  # noqa: E402
-from duplex.stages.faster_whisper import FasterWhisper  # noqa: E402
-from duplex.stages.figures import said_words  # noqa: E402
-from duplex.stages.transformers_whisper import TransformersWhisper  # noqa: E402
-from duplex.stages.whisper import Model, Part, Whisper  # noqa: E402
+from duplex.stages.hearing.faster_whisper import FasterWhisper  # noqa: E402
+from duplex.stages.hearing.figures import said_words  # noqa: E402
+from duplex.stages.hearing.transformers_whisper import TransformersWhisper  # noqa: E402
+from duplex.stages.hearing.whisper import Model, Part, Whisper  # noqa: E402
 from duplex.workers import Charged, Threaded  # noqa: E402
 
 WRITTEN = (" Where", " is", " my", " order", ",", " number", " 123", "?")

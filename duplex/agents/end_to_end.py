@@ -13,13 +13,13 @@ from duplex.conversation import Prompt
 from duplex.frame import FRAME_SECONDS, Frame
 from duplex.recording import USER
 from duplex.stages.answer import HASTY_SECONDS
-from duplex.stages.endpoint import Endpointing, Listens
-from duplex.stages.manager import Manager
-from duplex.stages.mouth import Mouth
-from duplex.stages.speech_answer import SpeechAnswer
-from duplex.stages.speech_model import SpeechModel, Turn
-from duplex.stages.turn_sound import TurnSound
-from duplex.stages.vad import VAD, SpeechDetector
+from duplex.stages.end_to_end.speech_answer import SpeechAnswer
+from duplex.stages.end_to_end.speech_model import SpeechModel, Turn
+from duplex.stages.end_to_end.turn_sound import TurnSound
+from duplex.stages.hearing.vad import VAD, SpeechDetector
+from duplex.stages.language.manager import Manager
+from duplex.stages.speaking.mouth import Mouth
+from duplex.stages.turns.endpoint import Endpointing, Listens
 from duplex.workers import Worker
 
 NOT_HEARD: Final = ""  # of every event that has words in a cascade's log

@@ -13,16 +13,16 @@ from typing import Any
 from duplex.conversation import Prompt
 from duplex.frame import Frame
 from duplex.stages.answer import Answer
-from duplex.stages.backchannel import aside, claims_floor
-from duplex.stages.ears import Ears
-from duplex.stages.endpoint import Endpointing, Listens
-from duplex.stages.llm import Dialogue
-from duplex.stages.memory import Memory
+from duplex.stages.hearing.ears import Ears
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.hearing.vad import VAD, SpeechDetector
+from duplex.stages.language.llm import Dialogue
 from duplex.stages.meter import MeteredRecogniser, metered, stated, tally
-from duplex.stages.mouth import Mouth
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS
-from duplex.stages.vad import VAD, SpeechDetector
+from duplex.stages.speaking.memory import Memory
+from duplex.stages.speaking.mouth import Mouth
+from duplex.stages.speaking.tts import TTS
+from duplex.stages.turns.backchannel import aside, claims_floor
+from duplex.stages.turns.endpoint import Endpointing, Listens
 from duplex.workers import Worker
 
 

@@ -14,7 +14,7 @@ from duplex.conversation import Prompt
 from duplex.frame import Frame
 from duplex.frameworks.clock import Clock
 from duplex.frameworks.speaker import Speaker
-from duplex.stages.downsample import MODEL_RATE
+from duplex.stages.hearing.downsample import MODEL_RATE
 
 if TYPE_CHECKING:
     from duplex.frameworks.pipecat_run import Build, Run

@@ -4,7 +4,7 @@ Who is not known is told nothing; who fails twice goes to a person. The table `c
 often that failed.
 """
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row
 
 
 def verify(records: Records, name: str, zip_code: str, last_four: str) -> Outcome:

@@ -4,7 +4,7 @@ The table `times` holds what is free, "monday at nine in the morning" -> status;
 `call` remembers who is calling.
 """
 
-from duplex.stages.tools import Outcome, Records, Row, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, Row, changed, done, for_a_person, refused, row
 
 FREE = "is free"
 

@@ -6,7 +6,7 @@ A case may only be opened about a charge that was found in the same call, which 
 from datetime import date
 from typing import Final
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row
 
 MOST_DAYS: Final = 60  # older charges are decided by a person
 REASONS: Final = ("never made", "wrong amount", "never arrived")

@@ -4,7 +4,7 @@ Who gives two wrong numbers, and whoever asks for the payroll or a suspended acc
 remembers who is calling.
 """
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row, without
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row, without
 
 
 def identify(records: Records, employee: str) -> Outcome:

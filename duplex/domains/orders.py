@@ -1,6 +1,6 @@
 """What the order desk may do: find an order, cancel it, change where it goes. Who has waited too long goes to a person."""
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row
 
 
 def find_order(records: Records, order: str) -> Outcome:

@@ -4,7 +4,7 @@ Who owes money gets no new plan, and companies are sold to by a person. The answ
 table `customer`.
 """
 
-from duplex.stages.tools import Outcome, Records, changed, done, for_a_person, refused, row
+from duplex.stages.language.tools import Outcome, Records, changed, done, for_a_person, refused, row
 
 
 def find_plan(records: Records, plan: str) -> Outcome:

@@ -18,7 +18,7 @@ from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabili
 from duplex.frame import SAMPLE_RATE, SILENCE, Frame, Word
 from duplex.frameworks.speaker import Speaker
 from duplex.speech import Speech
-from duplex.stages.downsample import MODEL_RATE, Downsampler
+from duplex.stages.hearing.downsample import MODEL_RATE, Downsampler
 
 FULL_SCALE: Final = 32_767
 FRAME: Final = "duplex.frame"  # where a sound carries the frame it was made of, for whoever understands more than sound

@@ -11,7 +11,7 @@ from livekit.agents import llm
 
 from duplex.frame import Event
 from duplex.stages.answer import HASTY_SECONDS
-from duplex.stages.llm import Dialogue, Reply
+from duplex.stages.language.llm import Dialogue, Reply
 
 
 class Part(NamedTuple):

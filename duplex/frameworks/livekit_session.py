@@ -25,11 +25,11 @@ from duplex.frame import Event
 from duplex.frameworks.clock import Clock
 from duplex.frameworks.livekit_line import Line
 from duplex.frameworks.livekit_stages import Answers, Hears, Speaks
-from duplex.stages.llm import Dialogue
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.hearing.vad import VAD, SpeechDetector
+from duplex.stages.language.llm import Dialogue
 from duplex.stages.meter import MeteredRecogniser, metered, tally
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS
-from duplex.stages.vad import VAD, SpeechDetector
+from duplex.stages.speaking.tts import TTS
 
 TURN_DETECTIONS: Final = ("vad", "eot", "stt")
 

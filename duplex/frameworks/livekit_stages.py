@@ -18,14 +18,14 @@ from duplex.frameworks.livekit_io import frame_in, pcm
 from duplex.frameworks.livekit_line import Line
 from duplex.speech import Speech
 from duplex.stages.answer import first_sentence
-from duplex.stages.ears import PRE_ROLL_FRAMES
-from duplex.stages.llm import Reply
-from duplex.stages.mouth import GAP
-from duplex.stages.pieces import without_lead
-from duplex.stages.speakable import Sentences
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS, StreamsSpeech
-from duplex.stages.vad import VAD, SpeechDetector
+from duplex.stages.hearing.ears import PRE_ROLL_FRAMES
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.hearing.vad import VAD, SpeechDetector
+from duplex.stages.language.llm import Reply
+from duplex.stages.language.speakable import Sentences
+from duplex.stages.speaking.mouth import GAP
+from duplex.stages.speaking.pieces import without_lead
+from duplex.stages.speaking.tts import TTS, StreamsSpeech
 
 SENTENCE_END: Final = "\n"  # behind each of our sentences, which come whole: nobody cuts them anew
 

@@ -27,10 +27,10 @@ from duplex.conversation import Prompt
 from duplex.frameworks.clock import Clock
 from duplex.frameworks.pipecat_stages import Listens, Speaks, Thinks
 from duplex.frameworks.pipecat_transport import FrameTransport
-from duplex.stages.llm import Dialogue
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.language.llm import Dialogue
 from duplex.stages.meter import MeteredRecogniser, MeteredTTS, tally
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS
+from duplex.stages.speaking.tts import TTS
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,11 @@ from duplex.frameworks.pipecat_account import Account
 from duplex.frameworks.pipecat_transport import Deed, Heard, Sentence, Spoken, pcm
 from duplex.speech import Speech
 from duplex.stages.answer import HASTY_SECONDS, first_sentence
-from duplex.stages.ears import PRE_ROLL_FRAMES
-from duplex.stages.llm import Dialogue, Reply
-from duplex.stages.mouth import GAP
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS
+from duplex.stages.hearing.ears import PRE_ROLL_FRAMES
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.language.llm import Dialogue, Reply
+from duplex.stages.speaking.mouth import GAP
+from duplex.stages.speaking.tts import TTS
 
 USER = "caller"
 

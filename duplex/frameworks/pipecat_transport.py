@@ -34,8 +34,8 @@ from duplex.frameworks.clock import Clock
 from duplex.frameworks.pipecat_account import Account
 from duplex.frameworks.speaker import Speaker
 from duplex.speech import Speech
-from duplex.stages.downsample import MODEL_RATE, Downsampler
-from duplex.stages.tts import plain_words
+from duplex.stages.hearing.downsample import MODEL_RATE, Downsampler
+from duplex.stages.speaking.tts import plain_words
 
 FULL_SCALE: Final = 32_767
 CHUNKS: Final = round(FRAME_SECONDS / 0.01)  # Pipecat writes whole tens of milliseconds

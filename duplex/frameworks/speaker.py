@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE, Event, Frame
 from duplex.speech import Speech
-from duplex.stages.mouth import Mouth
+from duplex.stages.speaking.mouth import Mouth
 
 
 class Due(NamedTuple):

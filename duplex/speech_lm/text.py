@@ -102,5 +102,5 @@ def written(token: int, text: str) -> Event:
 
 
 def plain(letters: str) -> str:
-    """As a `Word` has it: lower case, without punctuation; as `duplex.stages.tts.plain_words` says it of a text."""
+    """As a `Word` has it: lower case, without punctuation; as `duplex.stages.speaking.tts.plain_words` says it of a text."""
     return UNSPOKEN.sub("", letters.lower().replace("\u2019", "'")).strip("'_")

@@ -10,10 +10,10 @@ from math import inf
 from typing import Final
 
 from duplex.speech import Speech, audible
-from duplex.stages.llm import Dialogue, Reply
-from duplex.stages.mouth import Mouth
-from duplex.stages.stream import AHEAD_SECONDS, Stream
-from duplex.stages.tts import TTS
+from duplex.stages.language.llm import Dialogue, Reply
+from duplex.stages.speaking.mouth import Mouth
+from duplex.stages.speaking.stream import AHEAD_SECONDS, Stream
+from duplex.stages.speaking.tts import TTS
 from duplex.workers import Job, Worker, waits
 
 HASTY_SECONDS: Final = 0.8  # who speaks on so soon after an answer began has not heard it; the pause was none of an end

@@ -8,9 +8,9 @@ from typing import Any
 
 from duplex.frame import FRAME_SECONDS, Frame
 from duplex.speech import Speech
-from duplex.stages.llm import Dialogue, Spends
-from duplex.stages.stt import Recogniser
-from duplex.stages.tts import TTS, StreamsSpeech
+from duplex.stages.hearing.stt import Recogniser
+from duplex.stages.language.llm import Dialogue, Spends
+from duplex.stages.speaking.tts import TTS, StreamsSpeech
 
 
 class MeteredRecogniser:

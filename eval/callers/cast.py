@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from duplex.conversation import Prompt
-from duplex.stages.voices import RATES, VOICES, voice
+from duplex.stages.speaking.voices import RATES, VOICES, voice
 from eval.callers.caller import Caller
 from eval.callers.scenario import FOLDER, Scenario, drawn, suite
 
@@ -42,7 +42,7 @@ class Cast:
     """Callers with voices.
 
     Args:
-        voices: names in `duplex.stages.voices`; None for all that come with pip.
+        voices: names in `duplex.stages.speaking.voices`; None for all that come with pip.
         rates: names of speaking rates.
 
     Raises:

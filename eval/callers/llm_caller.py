@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from duplex.conversation import Prompt
 from duplex.frame import Frame
-from duplex.stages.chat_model import ChatModel, Message, ModelFailed
-from duplex.stages.markup import written
-from duplex.stages.speakable import speakable
-from duplex.stages.voices import RATES
+from duplex.stages.language.chat_model import ChatModel, Message, ModelFailed
+from duplex.stages.language.markup import written
+from duplex.stages.language.speakable import speakable
+from duplex.stages.speaking.voices import RATES
 from eval.callers.caller import TAIL, in_words
 from eval.callers.cast import Cast, ScriptedCaller
 from eval.callers.scenario import CLAIM_FLOOR, Line, Response, Scenario, drawn

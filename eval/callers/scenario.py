@@ -14,8 +14,8 @@ from typing import Any, Final
 import yaml
 
 from duplex.conversation import Prompt
-from duplex.stages.domain import SLOT, Domain, domain
-from duplex.stages.role import role_of
+from duplex.stages.language.domain import SLOT, Domain, domain
+from duplex.stages.language.role import role_of
 from eval.callers.task import About, Task, about_of, known, phrases, task
 
 FOLDER: Final = Path(__file__).parents[1] / "scenarios"

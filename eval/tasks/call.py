@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from duplex.frame import Event, Word
 from duplex.recording import USER, Recording
-from duplex.stages.tools import Records
+from duplex.stages.language.tools import Records
 from eval.callers.task import FACTS, Fact, Task
 from eval.tasks.normal import facts_said
 from eval.timeline import FLOOR_KINDS, Timeline

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from text_to_num import Token, find_numbers
 
 from duplex.frame import Word
-from duplex.stages.tools import DIGITS
+from duplex.stages.language.tools import DIGITS
 
 Rule: TypeAlias = Callable[[Sequence[str], int], tuple[list[str], int] | None]
 """What stands from a place on -> what it is in canonical form, and how many pieces that replaces; None to leave the first."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from duplex.stages.chat_model import ChatModel, Message
-from duplex.stages.markup import written
+from duplex.stages.language.chat_model import ChatModel, Message
+from duplex.stages.language.markup import written
 from eval.tasks.call import Call
 
 LEAST_RIGHT: Final = 0.9  # of the control items

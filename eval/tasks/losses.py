@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from duplex.frame import Event, Word
-from duplex.stages.domain import domain
-from duplex.stages.understanding import understood
+from duplex.stages.language.domain import domain
+from duplex.stages.language.understanding import understood
 from eval.metrics.occasions import Observation
 from eval.tasks.call import Call, Turn
 from eval.tasks.forms import canonical

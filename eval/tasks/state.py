@@ -6,9 +6,9 @@ What they should have become stands in the scenario; who compares is `eval.tasks
 from collections.abc import Mapping
 
 from duplex.frame import Event
-from duplex.stages.domain import domain
-from duplex.stages.tools import Outcome, Records, WrongCall, changed
-from duplex.stages.tools import call as use
+from duplex.stages.language.domain import domain
+from duplex.stages.language.tools import Outcome, Records, WrongCall, changed
+from duplex.stages.language.tools import call as use
 from eval.tasks.call import Call
 
 

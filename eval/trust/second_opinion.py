@@ -15,8 +15,8 @@ import numpy as np
 from duplex.frame import SAMPLE_RATE
 from duplex.manifest import installed, read_manifest, write_manifest
 from duplex.recording import AGENT, PARTIES, USER, Recording, moment
-from duplex.stages.downsample import MODEL_RATE
-from duplex.stages.vad import CONTEXT_SAMPLES, STATE_SHAPE, WINDOW_SAMPLES, WINDOW_SECONDS, SileroVad
+from duplex.stages.hearing.downsample import MODEL_RATE
+from duplex.stages.hearing.vad import CONTEXT_SAMPLES, STATE_SHAPE, WINDOW_SAMPLES, WINDOW_SECONDS, SileroVad
 from eval.activity import MERGED_SECONDS, Segment, runs, units
 from eval.beside import found, keep
 from eval.metrics.occasions import Observation
