@@ -81,4 +81,4 @@ def test_a_converter_without_variable_rates_is_named(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("soxr.ResampleStream", older)
     with pytest.raises(ImportError, match="converting 16000 Hz to 24000 Hz needs soxr 1.1, not .*: pip install"):
-        Resampler(16_000, SAMPLE_RATE)
+        Converter(16_000, SAMPLE_RATE)

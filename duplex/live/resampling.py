@@ -58,8 +58,8 @@ def stream(rate_in: int, rate_out: int) -> "soxr.ResampleStream":
     try:
         return soxr.ResampleStream(rate_in, rate_out, 1, dtype="float32", quality="HQ", vr=True)
     except TypeError as error:
-        raise ImportError(f"converting {rate_in} Hz to {rate_out} Hz needs soxr 1.1, not {soxr.__version__}: pip install 'soxr>=1.1' "
-                          "(pipecat-ai 1.12.0 asks for 1.0, and runs with 1.1)") from error
+        raise ImportError(f"converting {rate_in} Hz to {rate_out} Hz needs soxr 1.1, not {soxr.__version__}: "
+                          "pip install 'soxr>=1.1' (pipecat-ai 1.12.0 asks for 1.0, and runs with 1.1)") from error
 
 
 @cache
