@@ -261,12 +261,13 @@ def test_it_holds_a_call_the_same_one_twice(model: QwenOmni) -> None:
 
 
 def test_a_call_that_ends_while_it_thinks_leaves_no_thread(folder: Path) -> None:
+    before = set(threading.enumerate())  # other tests' idle workers
     endless = loaded(folder, max_new_tokens=2000, max_seconds=1000.0)
     converse(Says(bursts((0.2, 0.8))), agent(endless, Threaded()), prompt=ROLE, max_seconds=2.0)
     until = perf_counter() + 5.0
-    while perf_counter() < until and any(thread.name.startswith("stage") for thread in threading.enumerate()):
+    while perf_counter() < until and set(threading.enumerate()) - before:
         sleep(0.01)
-    assert not any(thread.name.startswith("stage") for thread in threading.enumerate())
+    assert not set(threading.enumerate()) - before
 
 
 def test_the_config_makes_it(folder: Path) -> None:
@@ -280,13 +281,14 @@ def test_the_config_makes_it(folder: Path) -> None:
 
 
 def test_sound_that_is_not_a_number_fails_the_call(folder: Path) -> None:
+    before = set(threading.enumerate())
     broken = loaded(folder)
     decoder = broken.model.code2wav if broken.kind == "qwen3_omni_moe" else broken.model.token2wav
     for weights in decoder.parameters():
         weights.data.fill_(float("nan"))
     with pytest.raises(ConversationFailed, match="sound that is not a number"):
         converse(Says(bursts((0.2, 0.8))), agent(broken, Charged(Ideal())), prompt=ROLE, max_seconds=4.0)
-    assert not any(thread.name.startswith("stage") for thread in threading.enumerate())
+    assert not set(threading.enumerate()) - before
 
 
 @pytest.mark.parametrize(("samples", "complaint"), [([], "no sound"), ([0.1, np.inf], "not a number")])
