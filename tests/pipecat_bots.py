@@ -1,5 +1,6 @@
 """Pipelines of Pipecat for tests, some of them as a user would write his own; named by their import path."""
 
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +15,10 @@ from duplex.agents.pipecat import Pipecat
 from duplex.conversation import Prompt
 from duplex.frame import Event
 from duplex.frameworks.clock import Clock, VirtualClock
+from duplex.frameworks.pcm import pcm
 from duplex.frameworks.pipecat_pipeline import StagedPipeline, Turns, Voicing
 from duplex.frameworks.pipecat_stages import Listens, Speaks
-from duplex.frameworks.pipecat_transport import FrameTransport, pcm
+from duplex.frameworks.pipecat_transport import FrameTransport
 from duplex.stages.hearing.downsample import Downsampler
 from duplex.stages.hearing.stt import Oracle
 from duplex.stages.language.llm import Reply
@@ -109,8 +111,8 @@ class Does(FrameProcessor):
                 await self.act()
         await self.push_frame(frame, direction)
 
-    async def act(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def act(self) -> None: ...
 
 
 class Ends(Does):

@@ -21,6 +21,7 @@ FLOOR_0: Final = (
     "duplex.wav",
     "duplex.perturbations", "duplex.network", "duplex.concealment", "duplex.packet_line", "duplex.placement",
     "duplex.telephone",
+    "duplex.number_words",
     "duplex.replay",
     "duplex.playout",
     "duplex.pace",

@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
     "no such voice": (fails(400, "no voice anna"), r"400, no voice anna \(has it such a voice"),
     "no such place": (fails(404, "not found"), r"404, not found \(is there such a model, does base_url end in /v1"),
     "busy": (fails(500, "out of memory"), r"500, out of memory \(the server failed; its log may say why\)"),
-    "half a stream": (sends(noise(0.5), whole=False), "the sound broke off in mid-sentence"),
+    "half a stream": (sends(noise(0.5), whole=False), "the stream broke off in mid-sentence"),
     "nothing": (sends(b""), "an empty answer; has it such a voice"),
     "odd bytes": (sends(noise(0.5) + b"x"), "24001 bytes are no samples of 16 bit; does it serve response_format=pcm"),
     "a page": (sends(b"<html>hello</html>", "text/html; charset=utf-8"), "it sent text/html, not raw sound"),

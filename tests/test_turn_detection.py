@@ -19,7 +19,6 @@ from duplex.stages.hearing.ears import Ears
 from duplex.stages.hearing.stt import Oracle
 from duplex.stages.hearing.vad import EnergyVad, SpeechDetector
 from duplex.stages.turns.endpoint import Listens, Silence
-from duplex.stages.turns.log_mel import NUM_MELS, log_mel
 from duplex.stages.turns.smart_turn import SmartTurn, SmartTurnModel
 from duplex.workers import Charged, Threaded
 
@@ -162,17 +161,6 @@ def noise(seconds: float) -> np.ndarray:
     time_axis = np.arange(round(16_000 * seconds)) / 16_000
     wave = np.sin(2.0 * np.pi * (180.0 + 40.0 * np.sin(5.0 * time_axis)) * time_axis)
     return (0.1 * wave + 0.01 * np.random.default_rng(0).normal(size=len(wave))).astype(np.float32)
-
-
-def test_log_mel_is_the_one_that_smart_turn_was_trained_on() -> None:
-    theirs = pytest.importorskip("pipecat.audio.turn.smart_turn._whisper_features")
-    np.testing.assert_allclose(log_mel(noise(8.0)), theirs.compute_whisper_log_mel_features(noise(8.0)), atol=1e-5)
-    assert log_mel(noise(8.0)).shape == (NUM_MELS, 800)
-
-
-def test_log_mel_of_less_than_a_window_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 400, not"):
-        log_mel(np.zeros(399, np.float32))
 
 
 @pytest.mark.parametrize("seconds", [1.0, 8.0, 11.0])

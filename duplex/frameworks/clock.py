@@ -6,7 +6,7 @@ said is the agent's business.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Thread
 from time import perf_counter
@@ -161,7 +161,7 @@ class WallClock:
         self.pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="stage")
         self.thread = Thread(target=self.loop.run_forever, daemon=True, name="framework")
         self.thread.start()
-        self.submitted(main()).result()
+        asyncio.run_coroutine_threadsafe(whole(main), self.loop).result()
 
     def tick(self) -> None:
         if self.origin is None:
@@ -179,13 +179,6 @@ class WallClock:
 
     def way(self, stage: str) -> float:
         return 0.0
-
-    def submitted(self, work: Awaitable[T]) -> "Future[T]":
-        async def awaited() -> T:
-            return await work
-
-        assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(awaited(), self.loop)
 
     def end(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
         loop, self.loop = self.loop, None
@@ -215,5 +208,3 @@ async def cancelled() -> None:
     with suppress(RuntimeError):
         await asyncio.get_running_loop().shutdown_asyncgens()
     await asyncio.get_running_loop().shutdown_default_executor()  # of `asyncio.to_thread`
-
-

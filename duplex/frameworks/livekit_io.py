@@ -16,11 +16,11 @@ from livekit.agents.utils import is_given
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
 
 from duplex.frame import SAMPLE_RATE, SILENCE, Frame, Word
+from duplex.frameworks.pcm import pcm, samples_of
 from duplex.frameworks.speaker import Speaker
 from duplex.speech import Speech
 from duplex.stages.hearing.downsample import MODEL_RATE, Downsampler
 
-FULL_SCALE: Final = 32_767
 FRAME: Final = "duplex.frame"  # where a sound carries the frame it was made of, for whoever understands more than sound
 
 
@@ -81,7 +81,7 @@ class Loudspeaker(AudioOutput):
         if not self.num_captured:
             self.num_before = self.speaker.num_played
         self.whole = False
-        samples = samples_of(frame)
+        samples = mono(frame)
         if not self.num_told:
             self.first = np.concatenate([self.first, samples])
         self.coming += spoken_words(frame)
@@ -159,15 +159,9 @@ def frame_in(sound: rtc.AudioFrame) -> Frame:
     return known if isinstance(known, Frame) else SILENCE
 
 
-def pcm(samples: np.ndarray) -> bytes:
-    """Samples (num_samples,) float32 -> 16 bit."""
-    return np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE).astype(np.int16).tobytes()
-
-
-def samples_of(sound: rtc.AudioFrame) -> np.ndarray:
+def mono(sound: rtc.AudioFrame) -> np.ndarray:
     """(num_samples,) float32; several channels become one."""
-    channels = np.frombuffer(sound.data, np.int16).reshape(-1, sound.num_channels)
-    return channels.mean(axis=1, dtype=np.float32) / FULL_SCALE
+    return samples_of(sound.data).reshape(-1, sound.num_channels).mean(axis=1)
 
 
 def spoken_words(sound: rtc.AudioFrame) -> list[Word]:

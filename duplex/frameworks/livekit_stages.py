@@ -14,8 +14,9 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConn
 
 from duplex.frame import SAMPLE_RATE, Frame
 from duplex.frameworks.clock import Clock
-from duplex.frameworks.livekit_io import frame_in, pcm
+from duplex.frameworks.livekit_io import frame_in
 from duplex.frameworks.livekit_line import Line
+from duplex.frameworks.pcm import pcm
 from duplex.speech import Speech
 from duplex.stages.answer import first_sentence
 from duplex.stages.hearing.ears import PRE_ROLL_FRAMES
@@ -57,7 +58,7 @@ class Hears(stt.STT[Any]):  # it has no events of its own
 
     async def _recognize_impl(self, buffer: Any, *, language: NotGivenOr[str] = NOT_GIVEN,
                               conn_options: APIConnectOptions) -> stt.SpeechEvent:
-        raise NotImplementedError("it hears streams only")
+        raise ValueError("our recognisers hear streams: a session with turn detection of its own asks for `stream`")
 
     def stream(self, *, language: NotGivenOr[str] = NOT_GIVEN,
                conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> "Hearing":

@@ -8,7 +8,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
@@ -28,6 +27,7 @@ from pipecat.processors.frame_processor import FrameDirection
 
 from duplex.frame import SAMPLE_RATE
 from duplex.frameworks.clock import Clock
+from duplex.frameworks.pcm import samples_of
 from duplex.frameworks.speaker import Speaker
 from duplex.speech import audible
 
@@ -168,8 +168,7 @@ class Account(BaseObserver):
         if turn is None:
             return
         waited = self.clock.now - turn.over_at
-        samples = np.frombuffer(turn.sound, np.int16).astype(np.float32) / 32_768
-        lead = audible(samples)[0] * SAMPLE_RATE / turn.sound_rate
+        lead = audible(samples_of(turn.sound))[0] * SAMPLE_RATE / turn.sound_rate
         self.speaker.note("answer", heard=turn.heard, prepared=False, **turn.shares,
                           frame=waited - sum(turn.shares.values()), lead=lead)
 

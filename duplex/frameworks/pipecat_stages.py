@@ -31,8 +31,9 @@ from pipecat.services.tts_service import TTSService
 
 from duplex.frame import SAMPLE_RATE, Frame
 from duplex.frameworks.clock import Clock
+from duplex.frameworks.pcm import pcm
 from duplex.frameworks.pipecat_account import Account
-from duplex.frameworks.pipecat_transport import Deed, Heard, Sentence, Spoken, pcm
+from duplex.frameworks.pipecat_transport import Deed, Heard, Sentence, Spoken
 from duplex.speech import Speech
 from duplex.stages.answer import HASTY_SECONDS, first_sentence
 from duplex.stages.hearing.ears import PRE_ROLL_FRAMES

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     DataFrame,
@@ -31,13 +30,13 @@ from pipecat.transports.base_transport import BaseTransport, TransportParams
 
 from duplex.frame import FRAME_SECONDS, SAMPLE_RATE, Frame, Word
 from duplex.frameworks.clock import Clock
+from duplex.frameworks.pcm import pcm, samples_of
 from duplex.frameworks.pipecat_account import Account
 from duplex.frameworks.speaker import Speaker
 from duplex.speech import Speech
 from duplex.stages.hearing.downsample import MODEL_RATE, Downsampler
-from duplex.stages.speaking.tts import plain_words
+from duplex.stages.speaking.tts import plain_words, shared_by_letters
 
-FULL_SCALE: Final = 32_767
 CHUNKS: Final = round(FRAME_SECONDS / 0.01)  # Pipecat writes whole tens of milliseconds
 LETTERS_PER_SECOND: Final = 15.0  # of a synthesiser that says when its words begin and not when they end
 
@@ -173,19 +172,15 @@ class Mouthpiece(BaseOutputTransport):
 
     def spread(self, text: str, start: float, end: float) -> None:
         """Estimates when the words of what is said from `start` to `end` are said, by their letters."""
-        texts = plain_words(text)
-        per_letter = (end - start) / max(1, sum(map(len, texts)))
-        for word in texts:
-            end = start + per_letter * len(word)
-            self.words.append((round(start * SAMPLE_RATE), Word(word, start, end)))
-            start = end
+        for mark in shared_by_letters(plain_words(text), start, end):
+            self.words.append((round(mark.start * SAMPLE_RATE), Word(mark.text, mark.start, mark.limit)))
 
     @property
     def chunk_samples(self) -> int:
         return self.audio_chunk_size // 2
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
-        samples = np.frombuffer(frame.audio, np.int16).astype(np.float32) / FULL_SCALE
+        samples = samples_of(frame.audio)
         end = self.num_written + len(samples)
         words = []
         while self.words and self.words[0][0] < end:
@@ -232,8 +227,3 @@ class FrameTransport(BaseTransport):
 
     def output(self) -> Mouthpiece:
         return self.mouthpiece
-
-
-def pcm(samples: np.ndarray) -> bytes:
-    """float32 in [-1, 1] -> 16 bit."""
-    return np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE).astype(np.int16).tobytes()

@@ -5,14 +5,9 @@ Meaning is not compared; a paraphrase is another phrase.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from duplex.frame import Word
-
-ONES: Final = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
-TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+from duplex.number_words import ONES, below_hundred
 
 
 def normalised(text: str) -> list[str]:
@@ -29,11 +24,7 @@ def normalised(text: str) -> list[str]:
 def number(digits: str) -> list[str]:
     if len(digits) > 2 or (len(digits) == 2 and digits[0] == "0"):
         return [ONES[int(digit)] for digit in digits]
-    value = int(digits)
-    if value < len(ONES):
-        return [ONES[value]]
-    tens = TENS[value // 10 - 2]
-    return [tens] if value % 10 == 0 else [tens, ONES[value % 10]]
+    return below_hundred(int(digits))
 
 
 def occurrences(words: Iterable[Word], phrase: str) -> list[tuple[float, float]]:

@@ -20,6 +20,7 @@ ROLES: Final = ("agent", "baseline")
 CONTEXT_FRAMES: Final = 3_000  # what Moshi and PersonaPlex remember, 240 s
 DRIFT: Final = "switch_latency_drift"
 PART: Final = "part_"  # of a latency; see `eval.metrics.stages`
+SHOWN_ALWAYS: Final = frozenset(("part_endpointing", "part_unexplained"))  # the others where somebody spends time on them
 POSSESSIVE: Final = "\u2019s"
 
 
@@ -182,7 +183,8 @@ def stacks(clock: str, manifest: Mapping[str, Any], table: Sequence[Row]) -> lis
     of_clock = [row for row in table if row.clock == clock and row.metric.startswith(PART)]
     logged = [(role, name, [(row, getattr(row, role)) for row in of_clock if getattr(row, role).exists])
               for role, name in systems(manifest)]
-    logged = [(role, name, parts) for role, name, parts in logged if parts]
+    used = {row.metric for *_, parts in logged for row, value in parts if value.value} | SHOWN_ALWAYS
+    logged = [(role, name, [(row, value) for row, value in parts if row.metric in used]) for role, name, parts in logged if parts]
     before = max((sum(-value.value for _, value in parts if value.value < 0.0) for *_, parts in logged), default=0.0)
     after = max((sum(value.value for _, value in parts if value.value > 0.0) for *_, parts in logged), default=1.0)
     scale = 100.0 / ((before + after) or 1.0)

@@ -15,7 +15,7 @@ from duplex.speech import Speech, audible
 from duplex.stages.end_to_end.speech_model import Piece, SpeechModel, Turn
 from duplex.stages.speaking.mouth import Mouth
 from duplex.stages.speaking.pieces import joined
-from duplex.stages.speaking.stream import AHEAD_PIECES, AHEAD_SECONDS, ready_before
+from duplex.stages.speaking.stream import AHEAD_PIECES, AHEAD_SECONDS, following
 from duplex.workers import Worker, waits
 
 
@@ -95,10 +95,7 @@ class SpeechAnswer:
     def ask(self) -> None:
         """Has a further piece made, from the moment at which the one before it is there."""
         request = f"{self.asked} #{self.num_asked}"
-        if ready_before(self.last, self.worker):
-            self.last = self.worker.run("tts_piece", request, self.next_piece)
-        else:
-            self.last = self.last.then("tts_piece", lambda _: self.next_piece(), lambda _: request)
+        self.last = following(self.last, self.worker, "tts_piece", lambda _: self.next_piece(), lambda _: request)
         self.jobs.append(self.last)
         self.num_asked += 1
 

@@ -6,12 +6,10 @@ A long number is told digit by digit, as one tells an order's; nothing here know
 import re
 from typing import Final
 
+from duplex.number_words import ONES, below_hundred
 from duplex.stages.language.speakable import speakable
 from duplex.stages.speaking.tts import plain_words
 
-ONES: Final = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-               "eighteen nineteen").split()
-TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 ORDINALS: Final = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
                    "twelve": "twelfth"}
 FIGURE: Final = re.compile(r"(\d+)(st|nd|rd|th)?|[^\W\d_]+(?:'[^\W\d_]+)*", re.IGNORECASE)
@@ -34,13 +32,6 @@ def in_words(figure: re.Match[str]) -> list[str]:
     else:
         said = below_hundred(int(number))
     return [*said[:-1], ordinal_of(said[-1])] if ordinal else said
-
-
-def below_hundred(number: int) -> list[str]:
-    if number < len(ONES):
-        return [ONES[number]]
-    tens, ones = divmod(number, 10)
-    return [TENS[tens - 2], ONES[ones]] if ones else [TENS[tens - 2]]
 
 
 def ordinal_of(word: str) -> str:

@@ -4,12 +4,9 @@ Whatever goes wrong there is one error that says what would be right. Nothing is
 try is time that a caller waits.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from duplex.stages.http_errors import http_errors, timeouts
 from duplex.stages.language.chat_model import (
     Function,
     FunctionCall,
@@ -20,18 +17,15 @@ from duplex.stages.language.chat_model import (
     message_as_json,
 )
 from duplex.stages.language.llm import Usage
+from duplex.stages.served import Server, Serves
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionChunk
 
-NO_KEY: Final = "none"  # servers of one's own want none, the client library does
-ADVICE: Final = {
-    400: "does it serve chat with tools, and take these settings?",
-    401: "export a valid key as {key}",
-    403: "does the key in {key} open this model?",
-    404: "is there such a model, and does base_url end in /v1?",
-    429: "too many requests, or no credit: play with fewer processes, or raise max_retries",
-}
+SERVES: Final = Serves(
+    ModelFailed, "model", "answer", "first_token_seconds", "lower max_tokens",
+    {400: "does it serve chat with tools, and take these settings?", 404: "is there such a model, and does base_url end in /v1?"},
+    {ValueError: "this is no stream of chat completions"})
 
 
 class OpenAIChat:
@@ -57,13 +51,9 @@ class OpenAIChat:
                  temperature: float | None = 0.0, max_tokens: int | None = None, first_token_seconds: float = 10.0,
                  total_seconds: float = 30.0, max_retries: int = 0, seeded: bool = True,
                  extra: Mapping[str, Any] | None = None):
-        from openai import OpenAI
-        self.client = OpenAI(api_key=os.environ.get(api_key_env) or NO_KEY, base_url=base_url, timeout=first_token_seconds,
-                             max_retries=max_retries)
+        self.server = Server(SERVES, model, base_url, api_key_env, first_token_seconds, total_seconds, max_retries)
         self.model = model
-        self.name = f"{model} at {self.client.base_url}"
-        self.api_key_env = api_key_env
-        self.first_token_seconds, self.total_seconds = first_token_seconds, total_seconds
+        self.name = self.server.name
         self.seeded = seeded
         self.settings: dict[str, Any] = {name: value for name, value in (
             ("temperature", temperature), ("max_tokens", max_tokens), ("extra_body", dict(extra or {}) or None))
@@ -77,46 +67,12 @@ class OpenAIChat:
 
     def chunks(self, messages: Sequence[Message], functions: Sequence[Function], seed: int) -> "Iterator[ChatCompletionChunk]":
         """What the server sends, as long as it comes in time."""
-        from openai import OpenAIError
-        wrong: tuple[type[Exception], ...] = (OpenAIError, ValueError, *http_errors())
         request: dict[str, Any] = {
             "model": self.model, "messages": [message_as_json(message) for message in messages], "stream": True,
             "stream_options": {"include_usage": True}, **({"seed": seed} if self.seeded else {}), **self.settings}
         if functions:
             request["tools"] = [function_as_json(function) for function in functions]
-        started, answers = perf_counter(), False
-        try:
-            with self.client.chat.completions.create(**request) as chunks:
-                answers = True
-                waited = perf_counter() - started
-                while waited <= self.total_seconds:
-                    started = perf_counter()
-                    chunk = next(chunks, None)
-                    waited += perf_counter() - started  # not the time in which nobody reads on
-                    if chunk is None:
-                        return
-                    yield chunk
-        except wrong as error:
-            raise ModelFailed(f"{self.name}: {self.complaint(error, answers)}") from error
-        raise ModelFailed(f"{self.name}: no end after {self.total_seconds:g} s; raise total_seconds or lower max_tokens")
-
-    def complaint(self, error: Exception, answers: bool) -> str:
-        """What went wrong, and what would be right; `answers` if a stream had begun."""
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
-        if isinstance(error, (APITimeoutError, *timeouts())):
-            return f"silent for {self.first_token_seconds:g} s; raise first_token_seconds, or use a faster model"
-        if isinstance(error, APIStatusError):
-            advice = ADVICE.get(error.status_code, "the server failed; its log may say why")
-            said = error.body.get("message") if isinstance(error.body, Mapping) else None
-            return f"{error.status_code}, {said or error.message} ({advice.format(key=self.api_key_env)})"
-        if isinstance(error, (APIConnectionError, *http_errors())):
-            why = error.__cause__ or error  # newer clients wrap what the line says, older ones do not
-            if answers:
-                return f"the stream broke off in mid-answer ({why})"
-            return f"can not be reached ({why}); does a server run there?"
-        if isinstance(error, ValueError):
-            return f"this is no stream of chat completions ({error}); is base_url right?"
-        return f"the server gave up in mid-answer: {error}"
+        return self.server.streamed(lambda: self.server.client.chat.completions.create(**request), iter)
 
 
 class Arriving:

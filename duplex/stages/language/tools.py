@@ -13,9 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from duplex.number_words import ONES
+
 Row: TypeAlias = Mapping[str, str]
 Records: TypeAlias = Mapping[str, Mapping[str, Row]]  # table -> key -> field -> value
-DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS: Final = ONES[:10]
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,22 @@ Its sound is played as it comes: 24 kHz, 16 bit, without a header. It marks no w
 nothing is tried again unless that is asked for.
 """
 
-import os
 from collections.abc import Iterator, Mapping
-from time import perf_counter
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from duplex.frame import FRAME_SAMPLES, SAMPLE_RATE
 from duplex.speech import Speech
-from duplex.stages.http_errors import http_errors, timeouts
-from duplex.stages.language.openai_chat import ADVICE as CHAT_ADVICE
-from duplex.stages.language.openai_chat import NO_KEY
+from duplex.stages.served import Server, Serves
 from duplex.stages.speaking.letters import LetterTimes
 from duplex.stages.speaking.pieces import joined
 from duplex.stages.speaking.tts import FULL_SCALE, check
 
-ADVICE: Final = {**CHAT_ADVICE, 400: "has it such a voice, and does it take these settings?",
-                 404: "is there such a model, does base_url end in /v1, and does the server speak at /audio/speech?"}
+if TYPE_CHECKING:
+    from openai import APIResponse
+
 SAMPLE_BYTES: Final = 2  # of 16 bit
 PIECE_BYTES: Final = FRAME_SAMPLES * SAMPLE_BYTES
 RAW: Final = ("", "audio/pcm", "audio/x-pcm", "audio/raw", "audio/l16", "application/octet-stream", "binary/octet-stream")
@@ -30,6 +28,12 @@ HEADERS: Final = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b
 
 class VoiceFailed(OSError):
     """A voice gave no speech that can be used; the message says why, and what would be right."""
+
+
+SERVES: Final = Serves(
+    VoiceFailed, "voice", "sentence", "first_sound_seconds", "use a faster voice",
+    {400: "has it such a voice, and does it take these settings?",
+     404: "is there such a model, does base_url end in /v1, and does the server speak at /audio/speech?"})
 
 
 class OpenAISpeech:
@@ -52,13 +56,10 @@ class OpenAISpeech:
     def __init__(self, model: str, voice: str, base_url: str | None = None, api_key_env: str = "OPENAI_API_KEY",
                  first_sound_seconds: float = 5.0, total_seconds: float = 30.0, max_retries: int = 0,
                  extra: Mapping[str, Any] | None = None):
-        from openai import OpenAI
-        self.client = OpenAI(api_key=os.environ.get(api_key_env) or NO_KEY, base_url=base_url, timeout=first_sound_seconds,
-                             max_retries=max_retries)
+        self.server = Server(SERVES, f"{model}, voice {voice},", base_url, api_key_env, first_sound_seconds, total_seconds,
+                             max_retries)
         self.model, self.voice = model, voice
-        self.name = f"{model}, voice {voice}, at {self.client.base_url}"
-        self.api_key_env = api_key_env
-        self.first_sound_seconds, self.total_seconds = first_sound_seconds, total_seconds
+        self.name = self.server.name
         self.extra = dict(extra or {}) or None
 
     def synthesise(self, text: str) -> Speech:
@@ -82,7 +83,8 @@ class OpenAISpeech:
         waiting, num_bytes = b"", 0
         for sent in self.sent(text):
             if not num_bytes and sent.startswith(HEADERS):
-                raise self.failed(f"this is no raw sound, it begins with {sent[:12]!r}; does it serve response_format=pcm?")
+                raise self.server.failed(f"this is no raw sound, it begins with {sent[:12]!r}; does it serve "
+                                         "response_format=pcm?")
             num_bytes += len(sent)
             waiting += sent
             if len(waiting) >= PIECE_BYTES:
@@ -90,59 +92,29 @@ class OpenAISpeech:
                 yield samples(waiting[:whole])
                 waiting = waiting[whole:]
         if not num_bytes:
-            raise self.failed("an empty answer; has it such a voice?")
+            raise self.server.failed("an empty answer; has it such a voice?")
         if num_bytes % SAMPLE_BYTES:
-            raise self.failed(f"{num_bytes} bytes are no samples of 16 bit; does it serve response_format=pcm?")
+            raise self.server.failed(f"{num_bytes} bytes are no samples of 16 bit; does it serve response_format=pcm?")
         if waiting:
             yield samples(waiting)
 
     def sent(self, text: str) -> Iterator[bytes]:
-        """What the server sends, as long as it comes in time; whoever reads no further hangs up."""
-        from openai import OpenAIError
-        wrong: tuple[type[Exception], ...] = (OpenAIError, *http_errors())
-        started = perf_counter()
-        try:
-            with self.client.audio.speech.with_streaming_response.create(
-                    model=self.model, voice=self.voice, input=text, response_format="pcm", extra_body=self.extra) as response:
-                self.check_kind(response.headers.get("content-type", ""))
-                sound = response.iter_bytes()
-                waited = perf_counter() - started
-                while waited <= self.total_seconds:
-                    started = perf_counter()
-                    sent = next(sound, None)
-                    waited += perf_counter() - started  # not the time in which nobody reads on
-                    if sent is None:
-                        return
-                    yield sent
-        except wrong as error:
-            raise self.failed(self.complaint(error)) from error
-        raise self.failed(f"no end after {self.total_seconds:g} s; raise total_seconds, or use a faster voice")
+        """What the server sends."""
+        ask = partial(self.server.client.audio.speech.with_streaming_response.create, model=self.model, voice=self.voice,
+                      input=text, response_format="pcm", extra_body=self.extra)
+        return self.server.streamed(ask, self.raw)
+
+    def raw(self, response: "APIResponse[Any]") -> Iterator[bytes]:
+        self.check_kind(response.headers.get("content-type", ""))
+        return response.iter_bytes()
 
     def check_kind(self, content_type: str) -> None:
         kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
         if kind not in RAW:
-            raise self.failed(f"it sent {kind}, not raw sound; does it serve response_format=pcm, and is base_url right?")
+            raise self.server.failed(f"it sent {kind}, not raw sound; does it serve response_format=pcm, and is base_url right?")
         rate = dict(part.split("=", 1) for part in parameters if "=" in part).get("rate", str(SAMPLE_RATE))
         if rate != str(SAMPLE_RATE):
-            raise self.failed(f"its sound has {rate} samples a second, not {SAMPLE_RATE}; set it to {SAMPLE_RATE} there")
-
-    def complaint(self, error: Exception) -> str:
-        """What went wrong, and what would be right."""
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
-        if isinstance(error, (APITimeoutError, *timeouts())):
-            return f"silent for {self.first_sound_seconds:g} s; raise first_sound_seconds, or use a faster voice"
-        if isinstance(error, APIStatusError):
-            advice = ADVICE.get(error.status_code, "the server failed; its log may say why")
-            said = error.body.get("message") if isinstance(error.body, Mapping) else None
-            return f"{error.status_code}, {said or error.message} ({advice.format(key=self.api_key_env)})"
-        if isinstance(error, APIConnectionError):
-            return f"can not be reached ({error.__cause__ or error}); does a server run there?"
-        if isinstance(error, http_errors()):
-            return f"the sound broke off in mid-sentence ({error})"
-        return f"the server gave up: {error}"
-
-    def failed(self, why: str) -> VoiceFailed:
-        return VoiceFailed(f"{self.name}: {why}")
+            raise self.server.failed(f"its sound has {rate} samples a second, not {SAMPLE_RATE}; set it to {SAMPLE_RATE} there")
 
 
 def samples(sound: bytes) -> np.ndarray:

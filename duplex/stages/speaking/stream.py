@@ -17,6 +17,7 @@ from duplex.stages.speaking.tts import TTS, StreamsSpeech
 from duplex.workers import Job, Worker
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 AHEAD_SECONDS: Final = 2.0  # of sound made and not said yet, after which no more is asked for
 AHEAD_PIECES: Final = 2  # asked for at a time: the next one begins when this one is ready, not at the next frame
@@ -52,9 +53,7 @@ class Stream:
 
     def begin_after(self, job: Job[T], text: Callable[[T], str]) -> Job[Speech]:
         """Has spoken what a job brings, from the moment it is ready; a job that is ready for a while holds nothing up."""
-        if ready_before(job, self.worker):
-            return self.begin(text(job.result))
-        return self.begun(job.then("tts", lambda result: self.open(text(result)), text))
+        return self.begun(following(job, self.worker, "tts", lambda result: self.open(text(result)), text))
 
     def begun(self, first: Job[Speech]) -> Job[Speech]:
         self.first = first
@@ -86,14 +85,12 @@ class Stream:
         """Has further pieces made, each from the moment at which the one before it is there."""
         while not self.whole and len(self.jobs) < AHEAD_PIECES and ahead < AHEAD_SECONDS:
             before = self.jobs[-1] if self.jobs else self.last
-            request = f"{self.text} #{self.num_asked}"
-            self.jobs.append(self.piece_after(before, request))
+            self.jobs.append(following(before, self.worker, "tts_piece", lambda _: self.pull(), self.request))
             self.num_asked += 1
 
-    def piece_after(self, before: Job[Speech], request: str) -> Job[Speech]:
-        if ready_before(before, self.worker):
-            return self.worker.run("tts_piece", request, self.pull)
-        return before.then("tts_piece", lambda _: self.pull(), lambda _: request)
+    def request(self, _: Speech) -> str:
+        """Of the piece that is asked for next."""
+        return f"{self.text} #{self.num_asked}"
 
     def stop(self) -> None:
         """Nobody wants the rest: closes the synthesiser's stream, or has whoever is pulling at it close it after its piece."""
@@ -143,9 +140,12 @@ class Stream:
         return joined(held) if any(piece.words for piece in held) else NOTHING
 
 
-def ready_before(job: Job[T], worker: Worker) -> bool:
-    """Whether a job was ready in an earlier frame already, so that what follows it begins now and not then."""
-    return job.done and job.span[1] <= worker.now - FRAME_SECONDS + 1e-9
+def following(job: Job[T], worker: Worker, stage: str, work: Callable[[T], U], request: Callable[[T], str]) -> Job[U]:
+    """Work on what a job brings, from the moment it is ready; from now on, where that was in an earlier frame already."""
+    if job.done and job.span[1] <= worker.now - FRAME_SECONDS + 1e-9:
+        result = job.result
+        return worker.run(stage, request(result), lambda: work(result))
+    return job.then(stage, work, request)
 
 
 def close(pieces: Iterator[Speech] | None) -> None:

@@ -232,13 +232,13 @@ def _marks(text: str, starts: dict[int, float], ends: list[float]) -> list[Mark]
     for place, behind in zip(places, places[1:] + [len(tokens)]):
         start = known[place]
         limit = min([end for end in ends if end > start] + ([known[behind]] if behind in known else []))
-        marks += _shared([word for word, _ in tokens[place:behind]], start, limit)
+        marks += shared_by_letters([word for word, _ in tokens[place:behind]], start, limit)
     return marks
 
 
-def _shared(words: list[str], start: float, end: float) -> list[Mark]:
+def shared_by_letters(words: list[str], start: float, end: float) -> list[Mark]:
     """Time divided among words by their letters."""
-    edges = start + (end - start) * np.cumsum([0] + [len(word) for word in words]) / sum(map(len, words))
+    edges = start + (end - start) * np.cumsum([0] + [len(word) for word in words]) / max(1, sum(map(len, words)))
     return [Mark(word, float(left), float(right)) for word, left, right in zip(words, edges, edges[1:])]
 
 
@@ -247,7 +247,7 @@ def _segment_marks(words: list[str], segments: list[tuple[str, float]]) -> list[
     counts = [_num_segments(word) for word in words]
     bounds = [(start, end) for (_, start), (name, end) in zip([("pau", 0.0), *segments], segments) if name != "pau"]
     if sum(counts) != len(bounds):
-        return _shared(words, bounds[0][0], bounds[-1][1])
+        return shared_by_letters(words, bounds[0][0], bounds[-1][1])
     edges = np.cumsum([0, *counts])
     return [Mark(word, bounds[left][0], bounds[right - 1][1]) for word, left, right in zip(words, edges, edges[1:])]
 

@@ -5,7 +5,7 @@ silence ends the turn. The weights are read from the installed pipecat-ai; nothi
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from hashlib import sha256
 from importlib.util import find_spec
@@ -19,7 +19,6 @@ from duplex.frame import FRAME_SECONDS, Event, Frame
 from duplex.stages.hearing.downsample import MODEL_RATE, Downsampler
 from duplex.stages.language.llm import Dialogue
 from duplex.stages.turns.endpoint import Hears
-from duplex.stages.turns.log_mel import log_mel
 from duplex.stages.turns.pause import Question
 from duplex.workers import Worker
 
@@ -64,12 +63,20 @@ class SmartTurnModel:
     def session(self) -> "InferenceSession":
         return loaded(self.path)
 
+    @cached_property
+    def features(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What the network hears of its sound: Pipecat's own, log-mel as of Whisper."""
+        from loguru import logger
+        logger.disable("pipecat")  # it greets on import
+        from pipecat.audio.turn.smart_turn._whisper_features import compute_whisper_log_mel_features
+        return compute_whisper_log_mel_features
+
     def end_probability(self, sound: np.ndarray) -> float:
         num_samples = round(MOST_SECONDS * MODEL_RATE)
         heard = np.zeros(num_samples, np.float32)
         kept = sound[-num_samples:]
         heard[num_samples - len(kept):] = kept
-        probability, *_ = self.session.run(None, {"input_features": log_mel(heard)[np.newaxis]})
+        probability, *_ = self.session.run(None, {"input_features": self.features(heard)[np.newaxis]})
         return float(np.asarray(probability).item())
 
 
@@ -125,7 +132,7 @@ class SmartTurn:
 
 
 def bundled() -> Path:
-    """The file that comes with pipecat-ai, which need not be imported for it."""
+    """The file that comes with pipecat-ai."""
     package = find_spec("pipecat")
     if package is None or package.origin is None:
         raise ImportError("Smart Turn's weights come with pipecat-ai: pip install duplex-harness[pipecat], or give a path")
