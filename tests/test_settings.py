@@ -20,7 +20,7 @@ def test_a_setting_goes_by_its_path_and_a_class_by_its_name() -> None:
 
 def test_a_setting_of_one_alone_stands_beside_nothing() -> None:
     assert differences(about({}, {"wait": None, "confirm": True})) == [
-        Setting("wait", ("", "none")), Setting("confirm", ("", "True"))]
+        Setting("confirm", ("", "True")), Setting("wait", ("", "none"))]
 
 
 def test_a_long_value_is_cut() -> None:

@@ -148,11 +148,18 @@ def clock_words(clock: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         return {"tab": "Measured here", "inline": "as measured on this machine", "stages": {},
                 "meaning": "Computation costs what it took on the machine that ran this."}
     name = str(charged.get("name", clock)).replace("_", " ")
-    stages = charged.get("stages", {})
+    is_placed = kind == "placed"
+    stages = (charged.get("compute", {}) if is_placed else charged).get("stages", {})
     medians = ", ".join(f"{stage.replace('_', ' ')} {declared['p50']}" for stage, declared in stages.items())
     costs = f"Each stage costs what the profile declares (medians in s: {medians})" if medians else "A declared profile"
     return {"tab": f"Declared: {name}", "inline": f"on the declared profile {name}", "stages": stages,
-            "meaning": f"{costs}; not measured, and the same draws for every system."}
+            "meaning": f"{costs}{whereabouts(charged) if is_placed else ''}; not measured, and the same draws for every system."}
+
+
+def whereabouts(placed: Mapping[str, Any]) -> str:
+    """Where the stages of a placed profile stand."""
+    at = ", ".join(f"{stage.replace('_', ' ')} in {region}" for stage, region in placed.get("stages", {}).items())
+    return f", and the way there and back from {placed.get('edge')}: {at}"
 
 
 def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

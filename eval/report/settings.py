@@ -19,9 +19,9 @@ class Setting(NamedTuple):
 
 
 def differences(manifest: Mapping[str, Any]) -> list[Setting]:
-    """The settings that are not the same for the systems of a run, in the order of their configurations; none for one alone."""
+    """The settings that are not the same for the systems of a run, by their names; none for one alone."""
     configs = [dict(flat(manifest.get("config", {}).get(role, {}))) for role, _ in systems(manifest)]
-    names = list(dict.fromkeys(name for config in configs for name in config))
+    names = sorted(frozenset().union(*configs))
     found = [Setting(name, tuple(config.get(name, ABSENT) for config in configs)) for name in names]
     return [setting for setting in found if len(set(setting.values)) > 1]
 
